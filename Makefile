@@ -1,0 +1,49 @@
+# `make` alone lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK := --quiet --strip-extras --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-trusted-host
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: help run demo stop test lint bench lock
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/run.stamp ## start the shop with the first month of a year of real orders; Ctrl-C stops it and keeps the data
+	@$(BIN)/python -m config.run
+
+demo: .venv/run.stamp ## import the whole year and compare every read model with the known answers
+	@$(BIN)/python -m config.run --demo
+
+stop: .venv/run.stamp ## stop what an interrupted run left behind
+	@$(BIN)/python -m config.run --stop
+
+test: .venv/dev.stamp ## lint, types, import contracts, migrations, tests: what CI runs
+	@$(BIN)/python -m tests.run
+
+lint: .venv/dev.stamp ## only what needs no server: ruff, mypy, import contracts
+	@$(BIN)/python -m tests.run --lint
+
+bench: .venv/dev.stamp ## measure the figures of the README
+	@$(BIN)/python -m benchmarks
+
+lock: .venv/dev.stamp ## resolve requirements*.in into requirements*.txt, with hashes
+	@$(BIN)/pip-compile $(LOCK) --output-file=requirements.txt requirements.in
+	@$(BIN)/pip-compile $(LOCK) --allow-unsafe --output-file=requirements-dev.txt requirements-dev.in
+	@touch requirements.txt requirements-dev.txt
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one with PYTHON=...")'
+	@$(PYTHON) -m venv .venv
+
+.venv/run.stamp: requirements.txt | .venv/bin/python
+	@echo "Installing requirements.txt (once) ..."
+	@$(INSTALL) -r requirements.txt
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.txt .venv/run.stamp
+	@echo "Installing requirements-dev.txt (once) ..."
+	@$(INSTALL) -r requirements-dev.txt
+	@touch $@

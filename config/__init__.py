@@ -1,0 +1,1 @@
+"""Wires the packages together: settings, addresses, embedded servers, the runner. Nothing imports it."""

@@ -1,0 +1,197 @@
+"""All settings, and the only reader of the environment.
+
+`DATABASE_URL` and `REDIS_URL` name the servers; without them the embedded ones are used (config.services).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+
+from . import services
+from .data_folder import secret
+from .logging import configure_structlog, logging_settings
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# The servers. With neither a variable nor an embedded server, commands that need no server still work.
+EMBEDDED = services.urls()
+DATABASE_IS_KNOWN = "DATABASE_URL" in env.ENVIRON or EMBEDDED is not None
+DATABASE_URL = env.str(
+    "DATABASE_URL", default=EMBEDDED.database if EMBEDDED else "postgresql://orders@127.0.0.1/orders"
+)
+REDIS_URL = env.str("REDIS_URL", default=EMBEDDED.redis if EMBEDDED else "redis://127.0.0.1:6379/0")
+
+# Safety. HTTPS=0 is for a shop on one's own machine, as `make run` starts it.
+DEBUG = env.bool("DEBUG", default=False)
+HTTPS = env.bool("HTTPS", default=not DEBUG)
+SECRET_KEY = env.str("SECRET_KEY", default="") or secret(services.DATA_DIR / "secret_key")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health/"]  # a load balancer asks in plain HTTP
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+)
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_rq",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_structlog",
+    "outbox",
+    "orders_write",
+    "orders_read",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Prepared statements and session options live in a connection: DATABASE_PREPARE=0 drops both, for a
+# transaction pooler in front of web processes. Workers need a direct connection.
+DATABASE_PREPARE = env.bool("DATABASE_PREPARE", default=True)
+DATABASE_OPTIONS: dict[str, Any] = {
+    "server_side_binding": True,
+    "connect_timeout": env.int("DATABASE_CONNECT_TIMEOUT_SECONDS", default=5),
+    **(
+        {"prepare_threshold": 5, "options": "-c jit=off"} if DATABASE_PREPARE else {"prepare_threshold": None}
+    ),
+}
+DATABASES = {
+    "default": env.db_url_config(DATABASE_URL)
+    | {
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": env.int("CONN_MAX_AGE_SECONDS", default=60),
+        "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": not DATABASE_PREPARE,
+        "OPTIONS": DATABASE_OPTIONS,
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Work that a bell wakes. Workers block on their queue, so only connecting has a short time-out.
+RQ_CONNECTION = {
+    "URL": f"{REDIS_URL}{'&' if '?' in REDIS_URL else '?'}socket_connect_timeout=1&health_check_interval=30"
+}
+RQ_QUEUES = {
+    name: RQ_CONNECTION | {"DEFAULT_TIMEOUT": timeout_seconds, "SERIALIZER": "rq.serializers.JSONSerializer"}
+    for name, timeout_seconds in (("delivery", 600), ("work", 86_400))
+}
+RQ_SHOW_ADMIN_LINK = False
+
+OUTBOX = {
+    "SUBSCRIBERS": [
+        "orders_read.projections.order_details.projection",
+        "orders_read.projections.order_search.projection",
+        "orders_read.projections.user_dashboard.projection",
+        "orders_read.projections.daily_revenue.projection",
+        "orders_read.projections.product_sales.projection",
+        "orders_read.projections.product_catalogue.projection",
+    ],
+    "BATCH_SIZE": 2_000,
+    "RELAY_BATCH_SIZE": 5_000,
+    "PARTITION_SIZE": 1_000_000,
+    "LINGER_SECONDS": 5,
+    "SWEEP_SECONDS": 1,
+    "BELL_TIMEOUT_SECONDS": 0.05,
+    "REDIS_URL": REDIS_URL,
+}
+
+AUTH_USER_MODEL = "orders_write.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/login/"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.TokenAuthentication",  # first, so that 401 names how to log in
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.problems.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.problems.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Orders",
+    "DESCRIPTION": "Commands change the write model; queries read models that are kept equal to its events.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v[0-9]+",
+}
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / ".static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_ARE_COLLECTED = (STATIC_ROOT / "staticfiles.json").exists()
+WHITENOISE_USE_FINDERS = (
+    not STATICFILES_ARE_COLLECTED
+)  # `collectstatic` turns on hashed names and long caching
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATICFILES_ARE_COLLECTED
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+configure_structlog()
+LOGGING = logging_settings(env.str("LOG_FORMAT", default="console"), env.str("LOG_LEVEL", default="INFO"))

@@ -11,14 +11,14 @@ export PIP_ROOT_USER_ACTION := ignore
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: .venv/run.stamp ## start the shop with the first month of a year of real orders; Ctrl-C stops it and keeps the data
-	@$(BIN)/python -m config.run
+run: .venv/run.stamp ## start the shop, with a month of real orders in it; Ctrl-C stops it and keeps the data
+	@$(BIN)/python -m config.shop run $(if $(PORT),--port=$(PORT))
 
 demo: .venv/run.stamp ## import the whole year and compare every read model with the known answers
-	@$(BIN)/python -m config.run --demo
+	@$(BIN)/python -m config.shop demo
 
 stop: .venv/run.stamp ## stop what an interrupted run left behind
-	@$(BIN)/python -m config.run --stop
+	@$(BIN)/python -m config.shop stop
 
 test: .venv/dev.stamp ## lint, types, import contracts, migrations, tests: what CI runs
 	@$(BIN)/python -m tests.run

@@ -102,7 +102,7 @@ def find_server(pid: str, port: str, mark: str) -> Server | None:
 def is_alive(process: psutil.Process) -> bool:
     """Say whether a process runs; one that nobody has waited for yet does not."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 

@@ -18,6 +18,7 @@ env = environ.Env()
 # The servers. With neither a variable nor an embedded server, commands that need no server still work.
 EMBEDDED = services.urls()
 DATABASE_IS_KNOWN = "DATABASE_URL" in env.ENVIRON or EMBEDDED is not None
+SERVERS_ARE_NAMED = {"DATABASE_URL", "REDIS_URL"} <= env.ENVIRON.keys()
 DATABASE_URL = env.str(
     "DATABASE_URL", default=EMBEDDED.database if EMBEDDED else "postgresql://orders@127.0.0.1/orders"
 )

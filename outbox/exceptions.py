@@ -1,0 +1,27 @@
+"""The errors of the outbox.
+
+OutboxError
+├── OutsideTransaction   append was called with no transaction open
+├── InsideTransaction    delivery was called within a transaction
+└── StaleCheckpoint      another worker has moved the checkpoint
+"""
+
+
+class OutboxError(Exception):
+    """Something is wrong with the way of a message."""
+
+    def __init__(self, **details: object) -> None:
+        self.details = details
+        super().__init__(type(self).__doc__)
+
+
+class OutsideTransaction(OutboxError):
+    """A message may only be appended within the transaction that makes its fact true."""
+
+
+class InsideTransaction(OutboxError):
+    """Delivery runs transactions of its own and cannot run within another."""
+
+
+class StaleCheckpoint(OutboxError):
+    """The checkpoint was moved by another worker; what this one folded is undone."""

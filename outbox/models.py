@@ -1,0 +1,119 @@
+"""The tables of the outbox, as Django sees them; their SQL is in the migrations, their writers are `append`, `relay` and `delivery`."""
+
+from django.db import models
+
+
+class Envelope(models.Model):
+    """The columns that the outbox and the event log share."""
+
+    message_id = models.BigIntegerField()
+    event_id = models.UUIDField()
+    event_type = models.TextField()
+    schema_version = models.SmallIntegerField()
+    aggregate_type = models.TextField()
+    aggregate_id = models.BigIntegerField()
+    aggregate_version = models.BigIntegerField()
+    payload = models.JSONField()
+    metadata = models.JSONField()
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+
+class OutboxMessage(Envelope):
+    """A message that the relay has not numbered yet."""
+
+    message_id = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        managed = False
+        db_table = "outbox"
+        verbose_name = "message in the outbox"
+        verbose_name_plural = "messages in the outbox"
+
+    def __str__(self) -> str:
+        return f"{self.event_type} {self.aggregate_type}:{self.aggregate_id} v{self.aggregate_version}"
+
+
+class LoggedEvent(Envelope):
+    """An event of the log, at its position for ever."""
+
+    position = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        managed = False
+        db_table = "event_log"
+        verbose_name = "event"
+
+    def __str__(self) -> str:
+        return f"{self.position} {self.event_type} {self.aggregate_type}:{self.aggregate_id} v{self.aggregate_version}"
+
+
+class Generation(models.Model):
+    """One set of tables of a projection, with the fold statements that it was built with.
+
+    `statements` is a list of `{"table": "read_x_g1", "sql": "… {table} …"}`; any worker feeds any generation from it.
+    """
+
+    class State(models.TextChoices):
+        BUILDING = "building"
+        LIVE = "live"
+        KEPT = "kept"
+
+    pk = models.CompositePrimaryKey("projection", "generation")
+    projection = models.TextField()
+    generation = models.IntegerField()
+    version = models.IntegerField()
+    state = models.TextField(choices=State.choices)
+    statements = models.JSONField()
+    statements_hash = models.TextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "projection_generations"
+
+    def __str__(self) -> str:
+        return f"{self.projection} generation {self.generation} ({self.state})"
+
+
+class Checkpoint(models.Model):
+    """How far a subscriber's generation has come; rows are only added, the newest counts."""
+
+    pk = models.CompositePrimaryKey("subscriber", "generation", "from_position")
+    subscriber = models.TextField()
+    generation = models.IntegerField()
+    from_position = models.BigIntegerField()
+    to_position = models.BigIntegerField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "checkpoints"
+
+    def __str__(self) -> str:
+        return f"{self.subscriber} generation {self.generation}: {self.to_position}"
+
+
+class DeliveryFailure(models.Model):
+    """Why a subscriber's generation stands still; removed by its next success."""
+
+    pk = models.CompositePrimaryKey("subscriber", "generation")
+    subscriber = models.TextField()
+    generation = models.IntegerField()
+    from_position = models.BigIntegerField()
+    attempts = models.IntegerField()
+    error_type = models.TextField()
+    error_message = models.TextField()
+    first_failed_at = models.DateTimeField()
+    last_failed_at = models.DateTimeField()
+    next_attempt_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "delivery_failures"
+
+    def __str__(self) -> str:
+        return f"{self.subscriber} generation {self.generation}: {self.error_type}"

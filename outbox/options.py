@@ -1,0 +1,38 @@
+"""What `settings.OUTBOX` may say, with the defaults of what it leaves out."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from django.conf import settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The settings of the outbox; each field is a key of `settings.OUTBOX` in upper case.
+
+    `subscribers` are dotted paths to `Projection` objects; with no `redis_url` there is no bell; `queue` is the RQ queue of the drain jobs; `stalled_seconds`
+    is the age of an undelivered event from which on a subscriber counts as stalled.
+    """
+
+    subscribers: tuple[str, ...] = ()
+    redis_url: str = ""
+    queue: str = "delivery"
+    batch_size: int = 2_000
+    relay_batch_size: int = 5_000
+    partition_size: int = 1_000_000
+    linger_seconds: float = 5.0
+    sweep_seconds: float = 1.0
+    stalled_seconds: float = 60.0
+    statement_timeout_seconds: float = 120.0
+    bell_timeout_seconds: float = 0.05
+
+
+def options() -> Options:
+    """Read `settings.OUTBOX`; unknown keys are left to the system checks."""
+    given: dict[str, Any] = getattr(settings, "OUTBOX", {})
+    known = {
+        field.name: given[field.name.upper()] for field in fields(Options) if field.name.upper() in given
+    }
+    if "subscribers" in known:
+        known["subscribers"] = tuple(known["subscribers"])
+    return Options(**known)

@@ -1,0 +1,80 @@
+"""Move committed messages from the outbox to the event log, giving each the next position; one relay at a time.
+
+Numbering after commit is what makes the order right and the positions dense: see docs/adr and DESIGN §1.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from . import partitions
+from .bound import ScanBound
+from .connection import one_value, pipelined_transaction
+from .options import options
+from .statements import statement
+
+RELAY_LOCK = 0x6F757462  # "outb"; the second key is 0
+
+# The lock in a statement of its own: the next one's snapshot is then later than the last relay's commit.
+TRY_LOCK = "SELECT set_config('outbox.relay_is_mine', pg_try_advisory_xact_lock($1::int, 0)::text, true)"
+LOCK = "SELECT pg_advisory_xact_lock($1::int, 0)"
+MOVE = statement("relay_move")
+HEAD = "SELECT coalesce(max(position), 0) FROM event_log"
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What one run of the relay did; `is_mine` is false when another relay was at work."""
+
+    messages: int
+    is_mine: bool
+    is_complete: bool
+
+
+class Relay:
+    """A relay with its memory: where to scan from, and how far the log has partitions."""
+
+    try_lock = TRY_LOCK
+    move = MOVE
+
+    def __init__(self, batch_size: int | None = None, bound: ScanBound | None = None) -> None:
+        self.batch_size = batch_size or options().relay_batch_size
+        self.partition_size = options().partition_size
+        self.bound = bound or ScanBound()
+        self._last_position: int | None = None
+
+    def run_once(self, connection: psycopg.Connection[Any]) -> int:
+        """Move up to a batch of messages and say how many; 0 also when another relay is at work."""
+        return self.run(connection).messages
+
+    def run(self, connection: psycopg.Connection[Any]) -> Moved:
+        """Move up to a batch of messages in a transaction of its own, committed synchronously."""
+        if self._last_position is None:
+            self._last_position = self._make_room(connection, 0)
+        moved, head = self._move(connection, self._last_position)
+        if moved.is_complete:
+            self.bound.scanned(psycopg.RawCursor(connection))
+        if self._last_position - head < self.partition_size:
+            self._last_position = self._make_room(connection, head)
+        return moved
+
+    def _move(self, connection: psycopg.Connection[Any], last_position: int) -> tuple[Moved, int]:
+        with pipelined_transaction(connection):
+            lock = psycopg.RawCursor(connection).execute(self.try_lock, [RELAY_LOCK], prepare=True)
+            move = psycopg.RawCursor(connection).execute(
+                self.move, [self.bound.value, self.batch_size, last_position], prepare=True
+            )
+        is_mine = one_value(lock) == "true"
+        messages, head, room = move.fetchone() or (0, 0, 0)
+        return Moved(messages, is_mine, is_mine and messages < room), head
+
+    def _make_room(self, connection: psycopg.Connection[Any], head: int) -> int:
+        """See to it that the log has a whole partition ahead of its head; say where its partitions end."""
+        with connection.transaction(), psycopg.RawCursor(connection) as cursor:
+            cursor.execute(LOCK, [RELAY_LOCK])
+            head = max(head, one_value(cursor.execute(HEAD)))
+            last = partitions.last_position(cursor)
+            while last - head < self.partition_size:
+                last = partitions.make_next(cursor, self.partition_size)
+        return last

@@ -162,7 +162,7 @@ def _serve(port: int) -> int:
     def started(pids: list[int]) -> None:
         _write_children(pids)
         _say(
-            f"\nThe shop is open: http://127.0.0.1:{port}/   (API: /api/docs/  admin: /admin/)\nCtrl-C stops it.\n"
+            f"\nThe shop is open: http://127.0.0.1:{port}/ (API: /api/docs/, admin: /admin/)\nCtrl-C stops it.\n"
         )
 
     return asyncio.run(supervise(commands, _environment(), started))

@@ -17,7 +17,7 @@ LINT = {
     "ruff check": [BIN / "ruff", "check", "--quiet"],
     "ruff format": [BIN / "ruff", "format", "--check", "--quiet"],
     "mypy": [BIN / "mypy", "--no-error-summary"],
-    "import contracts": [BIN / "lint-imports", "--no-timings"],
+    "import contracts": [BIN / "lint-imports"],
 }
 MIGRATIONS = {"migrations": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"]}
 TESTS = {"pytest": [sys.executable, "-m", "pytest", "-q", "-n", "2"]}

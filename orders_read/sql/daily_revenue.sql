@@ -1,0 +1,31 @@
+-- Folds a batch into one row per day (UTC), category and country: a sale, a credit note and a cancellation each on its own day.
+INSERT INTO {table} AS own (
+    day, category, country, lines, units, gross, lines_returned, units_returned, returned, units_cancelled, cancelled,
+    row_version)
+SELECT (occurred_at AT TIME ZONE 'UTC')::date AS day,
+       line.category COLLATE "C" AS category,
+       (payload ->> 'country') COLLATE "C" AS country,
+       count(*) FILTER (WHERE event_type = 'OrderPlaced'),
+       coalesce(sum(line.qty) FILTER (WHERE event_type = 'OrderPlaced'), 0),
+       coalesce(sum(line.amount) FILTER (WHERE event_type = 'OrderPlaced'), 0),
+       count(*) FILTER (WHERE event_type = 'CreditNoteRecorded'),
+       coalesce(sum(line.qty) FILTER (WHERE event_type = 'CreditNoteRecorded'), 0),
+       coalesce(sum(line.amount) FILTER (WHERE event_type = 'CreditNoteRecorded'), 0),
+       coalesce(sum(line.qty) FILTER (WHERE event_type = 'OrderCancelled'), 0),
+       coalesce(sum(line.amount) FILTER (WHERE event_type = 'OrderCancelled'), 0),
+       max(position)
+  FROM batch
+ CROSS JOIN LATERAL jsonb_to_recordset(payload -> 'lines') AS line (category text, qty bigint, amount numeric)
+ WHERE event_type IN ('OrderPlaced', 'OrderCancelled', 'CreditNoteRecorded')
+ GROUP BY 1, 2, 3
+ ORDER BY 1, 2, 3
+ON CONFLICT (day, category, country) DO UPDATE
+   SET lines = own.lines + EXCLUDED.lines,
+       units = own.units + EXCLUDED.units,
+       gross = own.gross + EXCLUDED.gross,
+       lines_returned = own.lines_returned + EXCLUDED.lines_returned,
+       units_returned = own.units_returned + EXCLUDED.units_returned,
+       returned = own.returned + EXCLUDED.returned,
+       units_cancelled = own.units_cancelled + EXCLUDED.units_cancelled,
+       cancelled = own.cancelled + EXCLUDED.cancelled,
+       row_version = greatest(own.row_version, EXCLUDED.row_version)

@@ -1,0 +1,67 @@
+-- Folds a batch into one flat row per order; a word is a run of letters and digits, in lower case, without positions.
+INSERT INTO {table} (
+    order_id, user_id, source, reference, status, customer_number, customer_name, country, currency, placed_at,
+    total, paid, returned, open_amount, units, lines, first_item, words, version, row_version)
+WITH placed AS (
+    SELECT aggregate_id AS order_id,
+           (payload ->> 'user_id')::bigint AS user_id,
+           payload ->> 'source' AS source,
+           payload ->> 'reference' AS reference,
+           payload ->> 'customer_number' AS customer_number,
+           personal ->> 'name' AS customer_name,
+           payload ->> 'country' AS country,
+           payload ->> 'currency' AS currency,
+           occurred_at AS placed_at,
+           (payload ->> 'total')::numeric AS total,
+           (payload ->> 'units')::bigint AS units,
+           jsonb_array_length(payload -> 'lines') AS lines,
+           payload -> 'lines' -> 0 ->> 'name' AS first_item,
+           array_to_tsvector(array_remove(string_to_array(regexp_replace(lower(concat_ws(' ',
+               payload ->> 'order_id', payload ->> 'reference', payload ->> 'customer_number',
+               personal ->> 'name', personal ->> 'email', personal ->> 'city', personal ->> 'postcode', (
+                   SELECT string_agg(concat_ws(' ', line.name, line.sku), ' ')
+                     FROM jsonb_to_recordset(payload -> 'lines') AS line (name text, sku text))
+           )), '[^[:alnum:]]+', ' ', 'g'), ' '), '')) AS words
+      FROM batch
+     WHERE event_type = 'OrderPlaced'
+), standing AS (
+    SELECT DISTINCT ON (aggregate_id)
+           aggregate_id AS order_id,
+           aggregate_version AS version,
+           position,
+           payload ->> 'status' AS status,
+           (payload ->> 'paid')::numeric AS paid,
+           (payload ->> 'returned')::numeric AS returned,
+           (payload ->> 'open_amount')::numeric AS open_amount
+      FROM batch
+     WHERE aggregate_type = 'order'
+     ORDER BY aggregate_id, aggregate_version DESC
+)
+SELECT standing.order_id,
+       coalesce(placed.user_id, own.user_id),
+       coalesce(placed.source, own.source),
+       coalesce(placed.reference, own.reference),
+       standing.status,
+       coalesce(placed.customer_number, own.customer_number),
+       coalesce(placed.customer_name, own.customer_name),
+       coalesce(placed.country, own.country),
+       coalesce(placed.currency, own.currency),
+       coalesce(placed.placed_at, own.placed_at),
+       coalesce(placed.total, own.total),
+       standing.paid,
+       standing.returned,
+       standing.open_amount,
+       coalesce(placed.units, own.units),
+       coalesce(placed.lines, own.lines),
+       coalesce(placed.first_item, own.first_item),
+       coalesce(placed.words, own.words),
+       standing.version,
+       greatest(standing.position, own.row_version)
+  FROM standing
+  LEFT JOIN placed USING (order_id)
+  LEFT JOIN {table} AS own USING (order_id)
+ WHERE placed.order_id IS NOT NULL OR own.order_id IS NOT NULL
+ ORDER BY standing.order_id
+ON CONFLICT (order_id) DO UPDATE
+   SET status = EXCLUDED.status, paid = EXCLUDED.paid, returned = EXCLUDED.returned,
+       open_amount = EXCLUDED.open_amount, version = EXCLUDED.version, row_version = EXCLUDED.row_version

@@ -1,0 +1,97 @@
+-- Folds a batch into one row per user. Events carry the status that they lead to; the one they leave follows from
+-- the way of an order: what is shipped or cancelled was paid if money had come in, and confirmed if not.
+INSERT INTO {table} AS own (
+    user_id, customer_number, orders, lines, units, spent, credit_notes, units_returned, returned, cancelled, paid,
+    open_amount, orders_confirmed, orders_paid, orders_shipped, orders_delivered, orders_cancelled, credit_limit,
+    first_order_at, last_order_at, last_order_id, last_order_reference, row_version)
+WITH facts AS (
+    SELECT (payload ->> 'user_id')::bigint AS user_id, position, aggregate_id, event_type, occurred_at, payload,
+           payload ->> 'status' AS status,
+           (payload ->> 'amount')::numeric AS amount,
+           (payload ->> 'total')::numeric AS total,
+           (payload ->> 'units')::bigint AS units,
+           coalesce((payload ->> 'refund')::numeric, 0) AS refund,
+           (payload ->> 'open_amount')::numeric AS open_amount,
+           CASE WHEN event_type = 'OrderShipped' THEN (payload ->> 'paid')::numeric > 0
+                WHEN event_type = 'OrderCancelled' THEN (payload ->> 'refund')::numeric > 0 END AS was_paid
+      FROM batch
+     WHERE aggregate_type IN ('order', 'credit_note', 'credit_account') AND payload ->> 'user_id' IS NOT NULL
+), sums AS (
+    SELECT user_id,
+           count(*) FILTER (WHERE event_type = 'OrderPlaced') AS orders,
+           coalesce(sum(jsonb_array_length(payload -> 'lines')) FILTER (WHERE event_type = 'OrderPlaced'), 0) AS lines,
+           coalesce(sum(units) FILTER (WHERE event_type = 'OrderPlaced'), 0) AS units,
+           coalesce(sum(total) FILTER (WHERE event_type = 'OrderPlaced'), 0) AS spent,
+           count(*) FILTER (WHERE event_type = 'CreditNoteRecorded') AS credit_notes,
+           coalesce(sum(units) FILTER (WHERE event_type = 'CreditNoteRecorded'), 0) AS units_returned,
+           coalesce(sum(total) FILTER (WHERE event_type = 'CreditNoteRecorded'), 0) AS returned,
+           coalesce(sum(amount) FILTER (WHERE event_type = 'OrderCancelled'), 0) AS cancelled,
+           coalesce(sum(CASE event_type WHEN 'PaymentCharged' THEN amount WHEN 'OrderCancelled' THEN -refund END), 0) AS paid,
+           coalesce(sum(CASE event_type WHEN 'OrderPlaced' THEN open_amount
+                                        WHEN 'PaymentCharged' THEN -amount
+                                        WHEN 'ItemsReturned' THEN -amount
+                                        WHEN 'OrderCancelled' THEN open_amount - (amount - refund) END), 0) AS open_amount,
+           count(*) FILTER (WHERE event_type = 'OrderPlaced')
+           - count(*) FILTER (WHERE event_type = 'PaymentCharged' AND status = 'paid' OR NOT was_paid) AS orders_confirmed,
+           count(*) FILTER (WHERE event_type = 'PaymentCharged' AND status = 'paid')
+           - count(*) FILTER (WHERE was_paid) AS orders_paid,
+           count(*) FILTER (WHERE event_type = 'OrderShipped')
+           - count(*) FILTER (WHERE event_type = 'OrderDelivered') AS orders_shipped,
+           count(*) FILTER (WHERE event_type = 'OrderDelivered') AS orders_delivered,
+           count(*) FILTER (WHERE event_type = 'OrderCancelled') AS orders_cancelled,
+           min(occurred_at) FILTER (WHERE event_type = 'OrderPlaced') AS first_order_at,
+           max(position) AS row_version
+      FROM facts
+     GROUP BY user_id
+), last_order AS (
+    SELECT DISTINCT ON (user_id) user_id, occurred_at AS last_order_at, aggregate_id AS last_order_id,
+           payload ->> 'reference' AS last_order_reference
+      FROM facts
+     WHERE event_type = 'OrderPlaced'
+     ORDER BY user_id, occurred_at DESC, aggregate_id DESC
+), numbered AS (
+    SELECT DISTINCT ON (user_id) user_id, payload ->> 'customer_number' AS customer_number
+      FROM facts
+     WHERE payload ->> 'customer_number' IS NOT NULL
+     ORDER BY user_id, position DESC
+), credit AS (
+    SELECT DISTINCT ON (user_id) user_id, (payload ->> 'limit')::numeric AS credit_limit
+      FROM facts
+     WHERE event_type = 'CreditLimitSet'
+     ORDER BY user_id, position DESC
+)
+SELECT user_id, customer_number, orders, lines, units, spent, credit_notes, units_returned, returned, cancelled, paid,
+       open_amount, orders_confirmed, orders_paid, orders_shipped, orders_delivered, orders_cancelled, credit_limit,
+       first_order_at, last_order_at, last_order_id, last_order_reference, row_version
+  FROM sums
+  LEFT JOIN last_order USING (user_id)
+  LEFT JOIN numbered USING (user_id)
+  LEFT JOIN credit USING (user_id)
+ ORDER BY user_id
+ON CONFLICT (user_id) DO UPDATE
+   SET customer_number = coalesce(EXCLUDED.customer_number, own.customer_number),
+       orders = own.orders + EXCLUDED.orders,
+       lines = own.lines + EXCLUDED.lines,
+       units = own.units + EXCLUDED.units,
+       spent = own.spent + EXCLUDED.spent,
+       credit_notes = own.credit_notes + EXCLUDED.credit_notes,
+       units_returned = own.units_returned + EXCLUDED.units_returned,
+       returned = own.returned + EXCLUDED.returned,
+       cancelled = own.cancelled + EXCLUDED.cancelled,
+       paid = own.paid + EXCLUDED.paid,
+       open_amount = own.open_amount + EXCLUDED.open_amount,
+       orders_confirmed = own.orders_confirmed + EXCLUDED.orders_confirmed,
+       orders_paid = own.orders_paid + EXCLUDED.orders_paid,
+       orders_shipped = own.orders_shipped + EXCLUDED.orders_shipped,
+       orders_delivered = own.orders_delivered + EXCLUDED.orders_delivered,
+       orders_cancelled = own.orders_cancelled + EXCLUDED.orders_cancelled,
+       credit_limit = coalesce(EXCLUDED.credit_limit, own.credit_limit),
+       first_order_at = least(own.first_order_at, EXCLUDED.first_order_at),
+       (last_order_at, last_order_id, last_order_reference) = (
+           SELECT last_order_at, last_order_id, last_order_reference
+             FROM (VALUES (own.last_order_at, own.last_order_id, own.last_order_reference),
+                          (EXCLUDED.last_order_at, EXCLUDED.last_order_id, EXCLUDED.last_order_reference))
+                  AS candidate (last_order_at, last_order_id, last_order_reference)
+            ORDER BY last_order_at DESC NULLS LAST, last_order_id DESC
+            LIMIT 1),
+       row_version = greatest(own.row_version, EXCLUDED.row_version)

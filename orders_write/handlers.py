@@ -1,0 +1,181 @@
+"""One handler per command: load, decide, save. No rule stands here.
+
+`handle_batch` runs many commands in one transaction of four round trips: BEGIN with the claim and all locks, the
+messages, the rows, COMMIT. `handle` is a batch of one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import singledispatch
+from typing import Any
+
+from django.db import transaction
+from psycopg import errors
+
+from .commands import (
+    CancelOrder,
+    ChargePayment,
+    DeliverOrder,
+    ListProduct,
+    PlaceOrder,
+    RecordCreditNote,
+    RepriceProduct,
+    RestockProduct,
+    RetireProduct,
+    SetCreditLimit,
+    ShipOrder,
+)
+from .domain import credit, order, product
+from .domain.credit_note import names_order, record_credit_note, returned_by_order
+from .events import Event
+from .exceptions import NotFound, ReferenceUsed, Refusal, VersionConflict
+from .idempotency import Answer, Key
+from .loading import load
+from .needs import needs_of
+from .repository import Repository
+from .requests import Outcome, Request, State
+from .saving import save
+
+ATTEMPTS = 5
+
+# A race that the locks cannot prevent: two commands that create the same key. The next attempt sees the other's row.
+RACES = (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure)
+
+Decision = tuple[State, tuple[Event, ...]]
+
+
+def handle(request: Request) -> Outcome:
+    """Carry out one command in a transaction of its own.
+
+    A Refusal is returned, and stored as the answer under the request's key. Raises NotFound, VersionConflict,
+    StillRunning and KeyReused; then nothing is stored.
+    """
+    (outcome,) = handle_batch([request])
+    if outcome.refusal is not None and not isinstance(outcome.refusal, Refusal):
+        raise outcome.refusal
+    return outcome
+
+
+def handle_batch(requests: Sequence[Request]) -> list[Outcome]:
+    """Carry out commands in order, in one transaction; one outcome each, NotFound and VersionConflict among the refusals.
+
+    The requests' keys must differ. Raises StillRunning and KeyReused for the batch as a whole. Inside a transaction
+    of the caller's, a lost race is the caller's to repeat.
+    """
+    attempts = 1 if transaction.get_connection().in_atomic_block else ATTEMPTS
+    for _ in range(attempts - 1):
+        try:
+            return _run(requests)
+        except RACES:
+            continue
+    return _run(requests)
+
+
+@transaction.atomic
+def _run(requests: Sequence[Request]) -> list[Outcome]:
+    keys = [request.key for request in requests if request.key is not None]
+    loaded = load(needs_of(request.command for request in requests), keys)
+    repository = Repository(loaded)
+    decided = [_outcome(request, repository) for request in requests]
+    message_ids = iter(repository.append())
+    outcomes = [
+        _answered(request, replace(outcome, message_ids=tuple(next(message_ids) for _ in outcome.events)))
+        for request, outcome in zip(requests, decided, strict=True)
+    ]
+    save(repository, _new_answers(requests, outcomes))
+    return outcomes
+
+
+def _outcome(request: Request, repository: Repository) -> Outcome:
+    """Decide one request upon what the ones before it left."""
+    if request.key in repository.loaded.answers:
+        return Outcome(answer=repository.loaded.answers[request.key], replayed=True)
+    try:
+        state, events = _handler(request.command, request, repository)
+    except (Refusal, NotFound, VersionConflict) as refusal:
+        return Outcome(refusal=refusal, head=repository.loaded.head)
+    return Outcome(state=state, events=events, head=repository.loaded.head)
+
+
+def _answered(request: Request, outcome: Outcome) -> Outcome:
+    """Render the answer of a new outcome; only rules' refusals have one."""
+    if outcome.replayed or not isinstance(outcome.refusal, Refusal | None):
+        return outcome
+    answer = request.render(outcome) if request.render else Answer(status=422 if outcome.refusal else 200)
+    return replace(outcome, answer=answer)
+
+
+def _new_answers(requests: Sequence[Request], outcomes: Sequence[Outcome]) -> list[tuple[Key, Answer]]:
+    return [
+        (request.key, outcome.answer)
+        for request, outcome in zip(requests, outcomes, strict=True)
+        if request.key is not None and outcome.answer is not None and not outcome.replayed
+    ]
+
+
+@singledispatch
+def _handler(command: Any, request: Request, repository: Repository) -> Decision:
+    raise TypeError(f"no handler for {type(command).__name__}")
+
+
+@_handler.register
+def _place_order(command: PlaceOrder, request: Request, repository: Repository) -> Decision:
+    if (command.source, command.reference) in repository.loaded.order_references:
+        raise ReferenceUsed(reference=command.reference)
+    buyer = repository.buyer(command.user_id)
+    event = order.place_order(command, repository.loaded.order_ids.pop(0), buyer, repository.loaded.products)
+    return repository.save_order(request, event, None, command.address), (event,)
+
+
+@_handler.register(ChargePayment)
+@_handler.register(ShipOrder)
+@_handler.register(DeliverOrder)
+@_handler.register(CancelOrder)
+def _change_order(command: Any, request: Request, repository: Repository) -> Decision:
+    before = repository.order(command.order_id, request.only_user_id)
+    if request.expected_version not in (None, before.version):
+        raise VersionConflict(version=before.version, expected=request.expected_version)
+    event = order.decide(before, command, repository.loaded.payment_references)
+    return repository.save_order(request, event, before), (event,)
+
+
+@_handler.register
+def _record_credit_note(command: RecordCreditNote, request: Request, repository: Repository) -> Decision:
+    if (command.source, command.reference) in repository.loaded.credit_note_references:
+        raise ReferenceUsed(reference=command.reference)
+    named = {line: repository.order_of(line, command.source) for line in filter(names_order, command.lines)}
+    orders = {line: found for line, found in named.items() if found is not None}
+    customer_number = repository.customer_number(command.user_id)
+    credit_note_id = repository.loaded.credit_note_ids.pop(0)
+    event = record_credit_note(command, credit_note_id, customer_number, repository.loaded.products, orders)
+    repository.save_credit_note(request, event)
+    events: list[Event] = [event]
+    for order_id, returned in returned_by_order(event).items():
+        before = repository.order(order_id, None)
+        events.append(order.return_items(before, credit_note_id, returned))
+        repository.save_order(request, events[-1], before)
+    return event, tuple(events)
+
+
+@_handler.register
+def _list_product(command: ListProduct, request: Request, repository: Repository) -> Decision:
+    existing = repository.loaded.products.get(command.sku)
+    event = product.list_product(command, repository.loaded.product_ids.pop(0), existing)
+    return repository.save_product(request, event, None), (event,)
+
+
+@_handler.register(RepriceProduct)
+@_handler.register(RestockProduct)
+@_handler.register(RetireProduct)
+def _change_product(command: Any, request: Request, repository: Repository) -> Decision:
+    before = repository.product(command.sku)
+    event = product.decide(before, command)
+    return repository.save_product(request, event, before), (event,)
+
+
+@_handler.register
+def _set_credit_limit(command: SetCreditLimit, request: Request, repository: Repository) -> Decision:
+    repository.customer_number(command.user_id)
+    before = repository.loaded.accounts.get(command.user_id) or credit.unopened(command.user_id)
+    event = credit.decide(before, command)
+    return repository.save_account(request, event, before), (event,)

@@ -1,0 +1,232 @@
+"""Lock and read the rows that a batch of commands needs, in one round trip.
+
+Locks are taken in one order everywhere: idempotency keys, orders, credit accounts, stock; within a table by key. So no
+two commands wait for each other in a circle, and all of a command's locks are taken before its first message is
+inserted. What is read without a lock (a product's name and price) is read after the lock on its stock, which
+whoever changes the product holds too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from django.db import connection
+from psycopg.rows import namedtuple_row
+
+from .domain.credit import CreditAccount
+from .domain.order import Order
+from .domain.product import Product
+from .events import PlacedLine, Status
+from .exceptions import StillRunning
+from .idempotency import ANSWERED, CLAIM, STILL_RUNNING, Answer, Key, stored_answers
+from .needs import Needs, Reference
+
+ORDER_IDS = """
+SELECT unnest(%(order_ids)s::bigint[]) AS order_id UNION
+SELECT order_id FROM orders JOIN unnest(%(sources)s::text[], %(references)s::text[])
+    AS named (source, reference) USING (source, reference)
+"""
+LOCK_ORDERS = f"""
+SELECT orders.*, customer_number FROM orders LEFT JOIN users ON users.id = user_id
+ WHERE order_id IN ({ORDER_IDS}) ORDER BY order_id FOR NO KEY UPDATE OF orders
+"""
+LOCK_ACCOUNTS = """
+SELECT * FROM credit_accounts WHERE user_id = ANY(%(user_ids)s) ORDER BY user_id FOR NO KEY UPDATE
+"""
+LOCK_ACCOUNTS_OF_ORDERS = f"""
+SELECT * FROM credit_accounts WHERE user_id IN
+    (SELECT unnest(%(user_ids)s::bigint[]) UNION SELECT user_id FROM orders WHERE order_id IN ({ORDER_IDS}))
+ ORDER BY user_id FOR NO KEY UPDATE
+"""
+LOCK_STOCK = """
+SELECT FROM stock WHERE product_id IN (SELECT product_id FROM products WHERE sku = ANY(%(skus)s))
+ ORDER BY product_id FOR NO KEY UPDATE
+"""
+LOCK_STOCK_OF_ORDERS = f"""
+SELECT FROM stock WHERE product_id IN (SELECT product_id FROM products WHERE sku = ANY(%(skus)s)
+    UNION SELECT product_id FROM order_items WHERE order_id IN ({ORDER_IDS}))
+ ORDER BY product_id FOR NO KEY UPDATE
+"""
+PRODUCTS = "SELECT * FROM products JOIN stock USING (product_id) WHERE sku = ANY(%(skus)s)"
+PRODUCTS_OF_ORDERS = f"""
+SELECT * FROM products JOIN stock USING (product_id) WHERE product_id IN
+    (SELECT product_id FROM products WHERE sku = ANY(%(skus)s)
+     UNION SELECT product_id FROM order_items WHERE order_id IN ({ORDER_IDS}))
+"""
+ORDER_LINES = f"""
+SELECT order_items.*, sku, name, category FROM order_items JOIN products USING (product_id)
+ WHERE order_id IN ({ORDER_IDS}) ORDER BY order_id, line_no
+"""
+CUSTOMERS = "SELECT id, customer_number FROM users WHERE id = ANY(%(user_ids)s)"
+PAYMENT_REFERENCES = "SELECT reference FROM payments WHERE reference = ANY(%(payment_references)s)"
+ORDER_REFERENCES = """
+SELECT source, reference FROM orders JOIN unnest(%(new_order_sources)s::text[], %(new_order_references)s::text[])
+    AS wanted (source, reference) USING (source, reference)
+"""
+CREDIT_NOTE_REFERENCES = """
+SELECT source, reference FROM credit_notes JOIN unnest(%(new_note_sources)s::text[], %(new_note_references)s::text[])
+    AS wanted (source, reference) USING (source, reference)
+"""
+NEW_ORDER_IDS = "SELECT nextval('orders_order_id_seq') FROM generate_series(1, %(new_orders)s)"
+NEW_CREDIT_NOTE_IDS = (
+    "SELECT nextval('credit_notes_credit_note_id_seq') FROM generate_series(1, %(new_credit_notes)s)"
+)
+NEW_PRODUCT_IDS = "SELECT nextval('products_product_id_seq') FROM generate_series(1, %(new_products)s)"
+HEAD = "SELECT coalesce(max(position), 0) AS head FROM event_log"
+
+
+@dataclass(slots=True)
+class Loaded:
+    """Everything that the batch needs, as the domain knows it; `head` is the event log's newest position."""
+
+    answers: dict[Key, Answer]
+    orders: dict[int, Order]
+    accounts: dict[int, CreditAccount]
+    products: dict[str, Product]
+    customer_numbers: dict[int, str | None]
+    payment_references: set[str]
+    order_references: set[Reference]
+    credit_note_references: set[Reference]
+    order_ids: list[int]
+    credit_note_ids: list[int]
+    product_ids: list[int]
+    head: int
+
+
+def load(needs: Needs, keys: Sequence[Key]) -> Loaded:
+    """Claim the keys, take every lock, read every row; one round trip, with the transaction's BEGIN in front.
+
+    Must run first in the command's transaction. Raises StillRunning when another transaction holds one of the keys,
+    KeyReused when one was used for another request.
+    """
+    try:
+        with connection.connection.pipeline():
+            asked = _ask_all(needs, keys)
+    except psycopg.DatabaseError as error:
+        if error.sqlstate == STILL_RUNNING:
+            raise StillRunning from None
+        raise
+    rows = {name: cursor.fetchall() for name, cursor in asked.items()}
+    return Loaded(
+        answers=stored_answers(rows.get("answers", ()), keys),
+        orders=_orders(rows.get("orders", ()), rows.get("lines", ())),
+        accounts={row.user_id: _account(row) for row in rows.get("accounts", ())},
+        products={row.sku: _product(row) for row in rows.get("products", ())},
+        customer_numbers={row.id: row.customer_number for row in rows.get("customers", ())},
+        payment_references={row.reference for row in rows.get("payment_references", ())},
+        order_references={tuple(row) for row in rows.get("order_references", ())},
+        credit_note_references={tuple(row) for row in rows.get("credit_note_references", ())},
+        order_ids=[row.nextval for row in rows.get("order_ids", ())],
+        credit_note_ids=[row.nextval for row in rows.get("credit_note_ids", ())],
+        product_ids=[row.nextval for row in rows.get("product_ids", ())],
+        head=rows["head"][0].head,
+    )
+
+
+def _ask_all(needs: Needs, keys: Sequence[Key]) -> dict[str, psycopg.Cursor[Any]]:
+    """Send every statement that the needs call for; the order is the order of the locks."""
+    named = bool(needs.order_ids or needs.order_references)
+    parameters = _parameters(needs, keys)
+    wanted = {
+        "claim": (CLAIM, keys),
+        "answers": (ANSWERED, keys),
+        "orders": (LOCK_ORDERS, named),
+        "accounts": (LOCK_ACCOUNTS_OF_ORDERS if named else LOCK_ACCOUNTS, named or needs.user_ids),
+        "stock": (LOCK_STOCK_OF_ORDERS if named else LOCK_STOCK, named or needs.skus),
+        "products": (PRODUCTS_OF_ORDERS if named else PRODUCTS, named or needs.skus),
+        "lines": (ORDER_LINES, named),
+        "customers": (CUSTOMERS, needs.user_ids),
+        "payment_references": (PAYMENT_REFERENCES, needs.payment_references),
+        "order_references": (ORDER_REFERENCES, needs.new_order_references),
+        "credit_note_references": (CREDIT_NOTE_REFERENCES, needs.new_credit_note_references),
+        "order_ids": (NEW_ORDER_IDS, needs.new_orders),
+        "credit_note_ids": (NEW_CREDIT_NOTE_IDS, needs.new_credit_notes),
+        "product_ids": (NEW_PRODUCT_IDS, needs.new_products),
+        "head": (HEAD, True),
+    }
+    return {name: _ask(sql, parameters) for name, (sql, needed) in wanted.items() if needed}
+
+
+def _ask(sql: str, parameters: dict[str, Any]) -> psycopg.Cursor[Any]:
+    cursor = psycopg.Cursor(connection.connection, row_factory=namedtuple_row)
+    cursor.execute(sql, parameters)
+    return cursor
+
+
+def _parameters(needs: Needs, keys: Sequence[Key]) -> dict[str, Any]:
+    return {
+        "scopes": [key.scope for key in keys],
+        "keys": [key.value for key in keys],
+        "order_ids": list(needs.order_ids),
+        "sources": [source for source, _ in needs.order_references],
+        "references": [reference for _, reference in needs.order_references],
+        "user_ids": list(needs.user_ids),
+        "skus": list(needs.skus),
+        "payment_references": list(needs.payment_references),
+        "new_order_sources": [source for source, _ in needs.new_order_references],
+        "new_order_references": [reference for _, reference in needs.new_order_references],
+        "new_note_sources": [source for source, _ in needs.new_credit_note_references],
+        "new_note_references": [reference for _, reference in needs.new_credit_note_references],
+        "new_orders": needs.new_orders,
+        "new_credit_notes": needs.new_credit_notes,
+        "new_products": needs.new_products,
+    }
+
+
+def _orders(orders: Sequence[Any], items: Sequence[Any]) -> dict[int, Order]:
+    lines: dict[int, list[PlacedLine]] = {}
+    for item in items:
+        lines.setdefault(item.order_id, []).append(_line(item))
+    return {row.order_id: _order(row, lines[row.order_id]) for row in orders}
+
+
+def _order(row: Any, lines: Sequence[PlacedLine]) -> Order:
+    return Order(
+        order_id=row.order_id,
+        user_id=row.user_id,
+        customer_number=row.customer_number,
+        country=row.ship_country,
+        currency=row.currency,
+        source=row.source,
+        reference=row.reference,
+        on_credit=row.on_credit,
+        status=Status(row.status),
+        total=row.total,
+        paid=row.paid,
+        returned=row.returned,
+        lines=tuple(lines),
+        version=row.version,
+    )
+
+
+def _line(row: Any) -> PlacedLine:
+    return PlacedLine(
+        line_no=row.line_no,
+        product_id=row.product_id,
+        sku=row.sku,
+        name=row.name,
+        category=row.category,
+        qty=row.qty,
+        price=row.price,
+        amount=row.qty * row.price,
+        returned=row.returned_qty,
+    )
+
+
+def _product(row: Any) -> Product:
+    return Product(
+        product_id=row.product_id,
+        sku=row.sku,
+        name=row.name,
+        category=row.category,
+        price=row.price,
+        retired=row.retired,
+        on_hand=row.on_hand,
+        reserved=row.reserved,
+        version=row.version,
+    )
+
+
+def _account(row: Any) -> CreditAccount:
+    return CreditAccount(user_id=row.user_id, limit=row.limit, used=row.used, version=row.version)

@@ -3,7 +3,8 @@
 OutboxError
 ├── OutsideTransaction   append was called with no transaction open
 ├── InsideTransaction    delivery was called within a transaction
-└── StaleCheckpoint      another worker has moved the checkpoint
+├── StaleCheckpoint      another worker has moved the checkpoint
+└── InvalidToken         a consistency token that this system did not sign
 """
 
 
@@ -25,3 +26,7 @@ class InsideTransaction(OutboxError):
 
 class StaleCheckpoint(OutboxError):
     """The checkpoint was moved by another worker; what this one folded is undone."""
+
+
+class InvalidToken(OutboxError):
+    """This is not a consistency token of this system."""

@@ -11,16 +11,8 @@ from typing import Any
 
 import psycopg
 
-from .data_folder import (
-    DataFolder,
-    Server,
-    ServiceError,
-    find_server,
-    free_port,
-    reachable,
-    wait_until,
-    write_private,
-)
+from .data_folder import DataFolder, reachable, write_private
+from .server_process import Server, ServiceError, find, free_port, launch
 
 UNPRIVILEGED_USER = "nobody"
 SETTINGS = {
@@ -43,7 +35,7 @@ def running(folder: DataFolder) -> Server | None:
         lines = (cluster / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
         return None
-    return find_server(lines[0], lines[3], str(cluster)) if len(lines) > 3 else None
+    return find(lines[0], lines[3], str(cluster)) if len(lines) > 3 else None
 
 
 def url(folder: DataFolder, port: int, database: str = "orders") -> str:
@@ -59,13 +51,8 @@ def start(folder: DataFolder, *, fast: bool) -> None:
     port = free_port()
     settings = SETTINGS | (FAST_SETTINGS if fast else {}) | {"port": str(port)}
     arguments = [f"--{name}={value}" for name, value in settings.items()]
-    log = folder.data / "postgres.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 – our own binary and arguments
-            [binaries / "postgres", "-D", _cluster(folder), *arguments], **_identity(),
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True,
-        )  # fmt: skip
-    wait_until(lambda: _answers(folder, port), process.pid, log)
+    command: list[str | Path] = [binaries / "postgres", "-D", _cluster(folder), *arguments]
+    launch(command, folder.data / "postgres.log", lambda: _answers(folder, port), **_identity(folder))
 
 
 def _cluster(folder: DataFolder) -> Path:
@@ -87,7 +74,7 @@ def _create_cluster(folder: DataFolder, binaries: Path) -> None:
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
     write_private(password, folder.password)
-    identity = _identity()
+    identity = _identity(folder)
     for path in (new, password) if identity else ():
         shutil.chown(path, identity["user"], identity["group"])
     result = subprocess.run(  # noqa: S603 – our own binary and arguments
@@ -104,11 +91,15 @@ def _create_cluster(folder: DataFolder, binaries: Path) -> None:
     new.rename(_cluster(folder))
 
 
-def _identity() -> dict[str, Any]:
-    """Choose who runs PostgreSQL, which refuses to run as root: an unprivileged user, or whoever we are."""
+def _identity(folder: DataFolder) -> dict[str, Any]:
+    """Choose who runs PostgreSQL, which refuses root: the cluster's owner, or an unprivileged user."""
     if os.geteuid() != 0:
         return {}
-    return {"user": UNPRIVILEGED_USER, "group": pwd.getpwnam(UNPRIVILEGED_USER).pw_gid, "extra_groups": []}
+    if _cluster(folder).exists():
+        owner = _cluster(folder).stat()
+        return {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
+    unprivileged = pwd.getpwnam(UNPRIVILEGED_USER)
+    return {"user": unprivileged.pw_uid, "group": unprivileged.pw_gid, "extra_groups": []}
 
 
 def _binaries(folder: DataFolder) -> Path:

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 
 from . import postgres_server, valkey_server
-from .data_folder import DataFolder, Server, ServiceError, is_alive
+from .data_folder import DataFolder
+from .server_process import Server, ServiceError, is_alive
 
 DATA_DIR = Path(__file__).resolve().parent.parent / ".data"
 STOP_TIMEOUT_SECONDS = 30
@@ -107,7 +108,8 @@ def _run(command: str, data_dir: Path, *, fast: bool) -> int:
     if command == "env":
         sys.stdout.write(f"DATABASE_URL={found.database}\nREDIS_URL={found.redis}\n")
     else:
-        sys.stdout.write(f"The servers run.\n  {found.database}\n  {found.redis}\n")
+        places = ", ".join(url.rpartition("@")[2] for url in (found.database, found.redis))
+        sys.stdout.write(f"PostgreSQL and Valkey run: {places} (`env` prints them with the password).\n")
     return 0
 
 

@@ -17,7 +17,7 @@ import psutil
 import psycopg
 
 from . import services, settings
-from .data_folder import ServiceError, is_alive
+from .server_process import ServiceError, is_alive
 from .supervisor import STOP_TIMEOUT_SECONDS, supervise
 
 SAMPLE = settings.BASE_DIR / "examples" / "online_retail"
@@ -161,9 +161,7 @@ def _serve(port: int) -> int:
 
     def started(pids: list[int]) -> None:
         _write_children(pids)
-        _say(
-            f"\nThe shop is open: http://127.0.0.1:{port}/ (API: /api/docs/, admin: /admin/)\nCtrl-C stops it.\n"
-        )
+        _say(f"\nThe shop is open: http://127.0.0.1:{port}/ (API: /api/docs/, admin: /admin/)\n")
 
     return asyncio.run(supervise(commands, _environment(), started))
 

@@ -1,14 +1,13 @@
 """The embedded Valkey: its start, and how a running one is found."""
 
-import contextlib
 import importlib.util
 import platform
-import subprocess
 from pathlib import Path
 
 import redis
 
-from .data_folder import DataFolder, Server, ServiceError, find_server, free_port, wait_until
+from .data_folder import DataFolder, write_private
+from .server_process import Server, ServiceError, find, free_port, launch
 
 MACHINES = {"amd64": "x86_64"}
 
@@ -19,7 +18,7 @@ def running(folder: DataFolder) -> Server | None:
         pid, port = (_home(folder) / "pid").read_text(), (_home(folder) / "port").read_text()
     except FileNotFoundError:
         return None
-    return find_server(pid, port, f"127.0.0.1:{port}")
+    return find(pid, port, f"127.0.0.1:{port}")
 
 
 def url(folder: DataFolder, port: int, index: int = 0) -> str:
@@ -32,21 +31,9 @@ def start(folder: DataFolder, *, fast: bool) -> None:
     _home(folder).mkdir(mode=0o700, exist_ok=True)
     port = free_port()
     (_home(folder) / "port").write_text(str(port))
-    log = folder.data / "valkey.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 – our own binary and arguments
-            [_binary(), "-"],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            cwd="/",
-            start_new_session=True,
-        )
-    with contextlib.suppress(BrokenPipeError):  # it ended at once: its log says why
-        assert process.stdin
-        with process.stdin:
-            process.stdin.write(_configuration(folder, port, fast=fast).encode())
-    wait_until(lambda: _answers(folder, port), process.pid, log)
+    configuration = _home(folder) / "valkey.conf"
+    write_private(configuration, _configuration(folder, port, fast=fast))
+    launch([_binary(), configuration], folder.data / "valkey.log", lambda: _answers(folder, port))
 
 
 def _home(folder: DataFolder) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config import services
-from config.data_folder import ServiceError
+from config.server_process import ServiceError
 
 DATA_DIR = services.DATA_DIR / "test"
 BIN = Path(sys.executable).parent

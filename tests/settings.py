@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from config import services
+from config.server_process import ServiceError
 
 DATA_DIR = services.DATA_DIR / "test"
 SLOTS = 16
@@ -24,7 +25,7 @@ def _take_slot() -> int:
             os.close(file)
         else:
             return slot
-    raise services.ServiceError(f"{SLOTS} runs of the tests go on already.")
+    raise ServiceError(f"{SLOTS} runs of the tests go on already.")
 
 
 DATA_DIR.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,6 @@ from .messages import Message, Metadata
 from .statements import statement
 
 APPEND = statement("append")
-APPEND_WITH_PERSONAL = f"WITH personal AS (\n{statement('append_personal')})\n{APPEND}"
 
 
 def append(messages: Sequence[Message]) -> list[int]:
@@ -36,40 +35,35 @@ def append(messages: Sequence[Message]) -> list[int]:
 
 
 def _insert(cursor: psycopg.RawCursor[Any], messages: Sequence[Message]) -> list[int]:
-    personal = [(message.event_id, message.personal) for message in messages if message.personal is not None]
-    if personal:
-        columns = [
-            [event_id for event_id, _ in personal],
-            [said.subject_id for _, said in personal],
-            [orjson.dumps(said.data).decode() for _, said in personal],
-        ]
-        cursor.execute(APPEND_WITH_PERSONAL, [*_columns(messages), *columns], prepare=True)
-    else:
-        cursor.execute(APPEND, _columns(messages), prepare=True)
+    # One JSON text is cheaper to make and to send than an array per column.
+    cursor.execute(APPEND, [orjson.dumps([_row(message) for message in messages]).decode()], prepare=True)
     return [identity for (identity,) in cursor.fetchall()]
 
 
-def _columns(messages: Sequence[Message]) -> list[list[Any]]:
-    return [
-        [message.event_id for message in messages],
-        [message.event_type for message in messages],
-        [message.schema_version for message in messages],
-        [message.aggregate_type for message in messages],
-        [message.aggregate_id for message in messages],
-        [message.aggregate_version for message in messages],
-        [message.payload for message in messages],
-        [_metadata(message.metadata) for message in messages],
-        [message.occurred_at for message in messages],
-    ]
+def _row(message: Message) -> dict[str, Any]:
+    row = {
+        "event_id": message.event_id,
+        "event_type": message.event_type,
+        "schema_version": message.schema_version,
+        "aggregate_type": message.aggregate_type,
+        "aggregate_id": message.aggregate_id,
+        "aggregate_version": message.aggregate_version,
+        "payload": orjson.Fragment(message.payload),
+        "metadata": _metadata(message.metadata),
+        "occurred_at": message.occurred_at,
+    }
+    if message.personal is not None:
+        row |= {"subject_id": message.personal.subject_id, "personal": message.personal.data}
+    return row
 
 
-def _metadata(metadata: Metadata) -> str:
+def _metadata(metadata: Metadata) -> dict[str, str]:
     # Empty fields stay out: the log keeps them for ever.
     said = {"actor": metadata.actor}
     for name in ("correlation_id", "causation_id", "traceparent"):
         if value := getattr(metadata, name):
             said[name] = value
-    return orjson.dumps(said).decode()
+    return said
 
 
 def _ring_after_commit() -> None:

@@ -1,5 +1,110 @@
-"""Wake a worker: one best-effort Redis call after commit, made by a thread so that no command waits for it."""
+"""Wake a worker after a commit: one best-effort Redis call, made by a thread, so that no command waits for it.
+
+A lost bell loses nothing: workers look for themselves every `sweep_seconds`.
+"""
+
+import atexit
+import logging
+import os
+import threading
+import time
+from functools import lru_cache
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from .options import options
+from .statements import script
+
+logger = logging.getLogger(__name__)
+
+BELL_KEY = "outbox:bell"
+STANDING_KEY = "outbox:job"
+STANDING_SECONDS = 5
+SCRIPT = script("bell")
+JOB = "outbox.jobs.drain_outbox"
+
+# Bells of the next millisecond are rung as one; at a thousand commands a second this saves most of the calls.
+PAUSE_SECONDS = 0.001
+FIRST_SILENCE_SECONDS = 1.0
+LONGEST_SILENCE_SECONDS = 30.0
+
+
+class Bell:
+    """The bell of one process; its thread starts with the first ring."""
+
+    def __init__(self) -> None:
+        self.errors = 0
+        self._rung = threading.Event()
+        self._is_quiet = threading.Event()
+        self._pid = 0
+        self._silent_until = 0.0
+        self._silence_seconds = FIRST_SILENCE_SECONDS
+
+    def ring(self) -> None:
+        """Say that messages wait; takes microseconds and never raises."""
+        self._is_quiet.clear()
+        self._rung.set()
+        if self._pid != os.getpid():  # a forked child has no thread yet
+            self._start()
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Wait until what was rung has been sent or given up; for tests and the end of a process."""
+        return self._is_quiet.wait(timeout_seconds)
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        threading.Thread(target=self._run, name="bell", daemon=True).start()
+        atexit.register(self.flush, 2 * options().bell_timeout_seconds)
+
+    def _run(self) -> None:
+        while self._rung.wait():
+            self._rung.clear()
+            if time.monotonic() >= self._silent_until:
+                self._call()
+            if not self._rung.is_set():
+                self._is_quiet.set()
+            time.sleep(PAUSE_SECONDS)
+
+    def _call(self) -> None:
+        try:
+            _call_worker()
+        except (redis.RedisError, OSError) as error:
+            self.errors += 1
+            self._silent_until = time.monotonic() + self._silence_seconds
+            logger.warning("bell is silent for %g s: %s", self._silence_seconds, error)
+            self._silence_seconds = min(2 * self._silence_seconds, LONGEST_SILENCE_SECONDS)
+        else:
+            self._silence_seconds = FIRST_SILENCE_SECONDS
+
+
+BELL = Bell()
 
 
 def ring() -> None:
-    """Say that messages wait; never raises."""
+    """Say that messages wait; takes microseconds and never raises."""
+    if options().redis_url:
+        BELL.ring()
+
+
+@lru_cache(maxsize=4)
+def client(url: str, timeout_seconds: float) -> redis.Redis:
+    """Give a client whose connect and read take no longer than the time-out; a dropped connection is renewed."""
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=timeout_seconds / 2,
+        socket_timeout=timeout_seconds / 2,
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+    )
+
+
+def _call_worker() -> None:
+    chosen = options()
+    connection = client(chosen.redis_url, chosen.bell_timeout_seconds)
+    queue = Queue(chosen.queue, connection=connection, serializer=JSONSerializer)
+    keys = [BELL_KEY, STANDING_KEY, queue.key]
+    if connection.register_script(SCRIPT)(keys=keys, args=[STANDING_SECONDS]):
+        queue.enqueue(JOB, result_ttl=0, failure_ttl=60)

@@ -1,0 +1,29 @@
+"""Look for work at intervals, whether a bell was heard or not."""
+
+import logging
+import threading
+import time
+
+from .engine import Engine
+
+logger = logging.getLogger(__name__)
+
+
+def poll(
+    engine: Engine, interval_seconds: float, stopping: threading.Event, beside: Engine | None = None
+) -> None:
+    """Drain at intervals until told to stop; not while another engine of the process has just done so."""
+    while not stopping.wait(interval_seconds):
+        if beside is None or time.monotonic() - beside.drained_at >= interval_seconds:
+            drain_safely(engine, stopping)
+    engine.close()
+
+
+def drain_safely(engine: Engine, stopping: threading.Event) -> int:
+    """Drain, and log whatever goes wrong: the next attempt comes with the next interval."""
+    try:
+        return engine.drain(stopping.is_set)
+    except Exception:  # whatever it is, a worker that stops looking would stop every read model
+        logger.exception("delivery failed; it is tried again")
+        engine.close()
+        return 0

@@ -105,6 +105,8 @@ class OrderEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPlaced(OrderEvent):
+    """An order was accepted: prices and names as they were at that moment."""
+
     source: str
     reference: str | None
     on_credit: bool
@@ -115,6 +117,8 @@ class OrderPlaced(OrderEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentCharged(OrderEvent):
+    """The open amount was paid."""
+
     amount: Decimal
     reference: str
     method: str
@@ -122,13 +126,15 @@ class PaymentCharged(OrderEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderShipped(OrderEvent):
+    """What was not returned left the warehouse."""
+
     carrier: str
     tracking_number: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderDelivered(OrderEvent):
-    pass
+    """The goods arrived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +158,8 @@ class ItemsReturned(OrderEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNoteRecorded:
+    """Money was given back; the lines that name an order tell what came back with it."""
+
     credit_note_id: int
     user_id: int | None
     customer_number: str | None
@@ -179,27 +187,35 @@ class ProductEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductListed(ProductEvent):
+    """A product entered the catalogue."""
+
     on_hand: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductRepriced(ProductEvent):
+    """The price of a product changed for orders to come."""
+
     previous_price: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductRestocked(ProductEvent):
+    """`qty` pieces were added to the stock."""
+
     qty: int
     on_hand: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductRetired(ProductEvent):
-    pass
+    """A product is no longer sold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditLimitSet:
+    """A customer may owe up to `limit`."""
+
     user_id: int
     limit: Decimal
     previous_limit: Decimal

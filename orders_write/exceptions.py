@@ -28,10 +28,12 @@ class WriteError(Exception):
 
     @property
     def code(self) -> str:
+        """The stable name of the error, for programs."""
         return type(self).__name__
 
     @property
     def message(self) -> str:
+        """One sentence for people."""
         return (type(self).__doc__ or "").strip()
 
 

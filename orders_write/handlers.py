@@ -57,7 +57,7 @@ def handle(request: Request) -> Outcome:
 
 
 def handle_batch(requests: Sequence[Request]) -> list[Outcome]:
-    """Carry out commands in order, in one transaction; one outcome each, NotFound and VersionConflict among the refusals.
+    """Carry out commands in order, in one transaction; NotFound and VersionConflict are among the refusals.
 
     The requests' keys must differ. Raises StillRunning and KeyReused for the batch as a whole. Inside a transaction
     of the caller's, a lost race is the caller's to repeat.
@@ -123,7 +123,9 @@ def _place_order(command: PlaceOrder, request: Request, repository: Repository) 
     if (command.source, command.reference) in repository.loaded.order_references:
         raise ReferenceUsed(reference=command.reference)
     buyer = repository.buyer(command.user_id)
-    event = order.place_order(command, repository.loaded.order_ids.pop(0), buyer, repository.loaded.products)
+    event = order.place_order(
+        command, repository.loaded.order_ids.popleft(), buyer, repository.loaded.products
+    )
     return repository.save_order(request, event, None, command.address), (event,)
 
 
@@ -146,21 +148,22 @@ def _record_credit_note(command: RecordCreditNote, request: Request, repository:
     named = {line: repository.order_of(line, command.source) for line in filter(names_order, command.lines)}
     orders = {line: found for line, found in named.items() if found is not None}
     customer_number = repository.customer_number(command.user_id)
-    credit_note_id = repository.loaded.credit_note_ids.pop(0)
+    credit_note_id = repository.loaded.credit_note_ids.popleft()
     event = record_credit_note(command, credit_note_id, customer_number, repository.loaded.products, orders)
     repository.save_credit_note(request, event)
     events: list[Event] = [event]
     for order_id, returned in returned_by_order(event).items():
         before = repository.order(order_id, None)
-        events.append(order.return_items(before, credit_note_id, returned))
-        repository.save_order(request, events[-1], before)
+        returned_items = order.return_items(before, credit_note_id, returned)
+        repository.save_order(request, returned_items, before)
+        events.append(returned_items)
     return event, tuple(events)
 
 
 @_handler.register
 def _list_product(command: ListProduct, request: Request, repository: Repository) -> Decision:
     existing = repository.loaded.products.get(command.sku)
-    event = product.list_product(command, repository.loaded.product_ids.pop(0), existing)
+    event = product.list_product(command, repository.loaded.product_ids.popleft(), existing)
     return repository.save_product(request, event, None), (event,)
 
 

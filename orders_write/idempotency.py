@@ -10,23 +10,15 @@ from typing import Any
 
 from .exceptions import KeyReused
 
-# A statement of its own before ANSWERED: a lock that was just freed belongs to a transaction whose row a snapshot taken
-# before the lock cannot see. It raises STILL_RUNNING, so that nothing behind it in the pipeline waits for a lock.
-CLAIM = "SELECT claim_idempotency_keys(%(scopes)s::text[], %(keys)s::text[])"
+# The function takes the locks, then reads with a newer snapshot: a lock that was just freed belongs to a transaction
+# whose row an older one cannot see. It raises STILL_RUNNING, so that nothing behind it in the pipeline waits.
+CLAIM = "SELECT scope, key, fingerprint, status, headers, body FROM claim_idempotency_keys($1::text[], $2::text[])"
 STILL_RUNNING = "IK409"
-ANSWERED = """
-SELECT scope, key, fingerprint, status, headers, body
-  FROM idempotency_keys JOIN unnest(%(scopes)s::text[], %(keys)s::text[]) AS wanted (scope, key) USING (scope, key)
-"""
-STORE = """
-INSERT INTO idempotency_keys (scope, key, fingerprint, status, headers, body)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::bytea[], %s::smallint[], %s::jsonb[], %s::text[])
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The caller's name of a request: `scope` says whose and for which route, `fingerprint` (32 bytes) what was asked."""
+    """The caller's name of a request: `scope` says whose and for which route, `fingerprint` (bytes) what was asked."""
 
     scope: str
     value: str

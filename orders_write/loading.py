@@ -6,7 +6,8 @@ inserted. What is read without a lock (a product's name and price) is read after
 whoever changes the product holds too.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,61 +20,59 @@ from .domain.order import Order
 from .domain.product import Product
 from .events import PlacedLine, Status
 from .exceptions import StillRunning
-from .idempotency import ANSWERED, CLAIM, STILL_RUNNING, Answer, Key, stored_answers
+from .idempotency import CLAIM, STILL_RUNNING, Answer, Key, stored_answers
 from .needs import Needs, Reference
 
+# $1 order ids, $2 and $3 the sources and references of orders that are named by these.
 ORDER_IDS = """
-SELECT unnest(%(order_ids)s::bigint[]) AS order_id UNION
-SELECT order_id FROM orders JOIN unnest(%(sources)s::text[], %(references)s::text[])
-    AS named (source, reference) USING (source, reference)
+SELECT unnest($1::bigint[]) AS order_id UNION
+SELECT order_id FROM orders JOIN unnest($2::text[], $3::text[]) AS named (source, reference) USING (source, reference)
 """
 LOCK_ORDERS = f"""
 SELECT orders.*, customer_number FROM orders LEFT JOIN users ON users.id = user_id
  WHERE order_id IN ({ORDER_IDS}) ORDER BY order_id FOR NO KEY UPDATE OF orders
 """
-LOCK_ACCOUNTS = """
-SELECT * FROM credit_accounts WHERE user_id = ANY(%(user_ids)s) ORDER BY user_id FOR NO KEY UPDATE
-"""
+LOCK_ACCOUNTS = "SELECT * FROM credit_accounts WHERE user_id = ANY($1) ORDER BY user_id FOR NO KEY UPDATE"
 LOCK_ACCOUNTS_OF_ORDERS = f"""
 SELECT * FROM credit_accounts WHERE user_id IN
-    (SELECT unnest(%(user_ids)s::bigint[]) UNION SELECT user_id FROM orders WHERE order_id IN ({ORDER_IDS}))
+    (SELECT unnest($4::bigint[]) UNION SELECT user_id FROM orders WHERE order_id IN ({ORDER_IDS}))
  ORDER BY user_id FOR NO KEY UPDATE
 """
 LOCK_STOCK = """
-SELECT FROM stock WHERE product_id IN (SELECT product_id FROM products WHERE sku = ANY(%(skus)s))
+SELECT FROM stock WHERE product_id IN (SELECT product_id FROM products WHERE sku = ANY($1))
  ORDER BY product_id FOR NO KEY UPDATE
 """
 LOCK_STOCK_OF_ORDERS = f"""
-SELECT FROM stock WHERE product_id IN (SELECT product_id FROM products WHERE sku = ANY(%(skus)s)
+SELECT FROM stock WHERE product_id IN (SELECT product_id FROM products WHERE sku = ANY($4)
     UNION SELECT product_id FROM order_items WHERE order_id IN ({ORDER_IDS}))
  ORDER BY product_id FOR NO KEY UPDATE
 """
-PRODUCTS = "SELECT * FROM products JOIN stock USING (product_id) WHERE sku = ANY(%(skus)s)"
+PRODUCTS = "SELECT * FROM products JOIN stock USING (product_id) WHERE sku = ANY($1)"
 PRODUCTS_OF_ORDERS = f"""
 SELECT * FROM products JOIN stock USING (product_id) WHERE product_id IN
-    (SELECT product_id FROM products WHERE sku = ANY(%(skus)s)
+    (SELECT product_id FROM products WHERE sku = ANY($4)
      UNION SELECT product_id FROM order_items WHERE order_id IN ({ORDER_IDS}))
 """
 ORDER_LINES = f"""
 SELECT order_items.*, sku, name, category FROM order_items JOIN products USING (product_id)
  WHERE order_id IN ({ORDER_IDS}) ORDER BY order_id, line_no
 """
-CUSTOMERS = "SELECT id, customer_number FROM users WHERE id = ANY(%(user_ids)s)"
-PAYMENT_REFERENCES = "SELECT reference FROM payments WHERE reference = ANY(%(payment_references)s)"
+CUSTOMERS = "SELECT id, customer_number FROM users WHERE id = ANY($1)"
+PAYMENT_REFERENCES = "SELECT reference FROM payments WHERE reference = ANY($1)"
 ORDER_REFERENCES = """
-SELECT source, reference FROM orders JOIN unnest(%(new_order_sources)s::text[], %(new_order_references)s::text[])
-    AS wanted (source, reference) USING (source, reference)
+SELECT source, reference FROM orders JOIN unnest($1::text[], $2::text[]) AS wanted (source, reference)
+    USING (source, reference)
 """
 CREDIT_NOTE_REFERENCES = """
-SELECT source, reference FROM credit_notes JOIN unnest(%(new_note_sources)s::text[], %(new_note_references)s::text[])
-    AS wanted (source, reference) USING (source, reference)
+SELECT source, reference FROM credit_notes JOIN unnest($1::text[], $2::text[]) AS wanted (source, reference)
+    USING (source, reference)
 """
-NEW_ORDER_IDS = "SELECT nextval('orders_order_id_seq') FROM generate_series(1, %(new_orders)s)"
-NEW_CREDIT_NOTE_IDS = (
-    "SELECT nextval('credit_notes_credit_note_id_seq') FROM generate_series(1, %(new_credit_notes)s)"
-)
-NEW_PRODUCT_IDS = "SELECT nextval('products_product_id_seq') FROM generate_series(1, %(new_products)s)"
-HEAD = "SELECT coalesce(max(position), 0) AS head FROM event_log"
+DRAW = """
+SELECT ARRAY(SELECT nextval('orders_order_id_seq') FROM generate_series(1, $1)) AS order_ids,
+       ARRAY(SELECT nextval('credit_notes_credit_note_id_seq') FROM generate_series(1, $2)) AS credit_note_ids,
+       ARRAY(SELECT nextval('products_product_id_seq') FROM generate_series(1, $3)) AS product_ids,
+       (SELECT coalesce(max(position), 0) FROM event_log) AS head
+"""
 
 
 @dataclass(slots=True)
@@ -88,9 +87,9 @@ class Loaded:
     payment_references: set[str]
     order_references: set[Reference]
     credit_note_references: set[Reference]
-    order_ids: list[int]
-    credit_note_ids: list[int]
-    product_ids: list[int]
+    order_ids: deque[int]
+    credit_note_ids: deque[int]
+    product_ids: deque[int]
     head: int
 
 
@@ -108,6 +107,7 @@ def load(needs: Needs, keys: Sequence[Key]) -> Loaded:
             raise StillRunning from None
         raise
     rows = {name: cursor.fetchall() for name, cursor in asked.items()}
+    (drawn,) = rows["drawn"]
     return Loaded(
         answers=stored_answers(rows.get("answers", ()), keys),
         orders=_orders(rows.get("orders", ()), rows.get("lines", ())),
@@ -117,61 +117,64 @@ def load(needs: Needs, keys: Sequence[Key]) -> Loaded:
         payment_references={row.reference for row in rows.get("payment_references", ())},
         order_references={tuple(row) for row in rows.get("order_references", ())},
         credit_note_references={tuple(row) for row in rows.get("credit_note_references", ())},
-        order_ids=[row.nextval for row in rows.get("order_ids", ())],
-        credit_note_ids=[row.nextval for row in rows.get("credit_note_ids", ())],
-        product_ids=[row.nextval for row in rows.get("product_ids", ())],
-        head=rows["head"][0].head,
+        order_ids=deque(drawn.order_ids),
+        credit_note_ids=deque(drawn.credit_note_ids),
+        product_ids=deque(drawn.product_ids),
+        head=drawn.head,
     )
 
 
-def _ask_all(needs: Needs, keys: Sequence[Key]) -> dict[str, psycopg.Cursor[Any]]:
+def _ask_all(needs: Needs, keys: Sequence[Key]) -> dict[str, psycopg.RawCursor[Any]]:
     """Send every statement that the needs call for; the order is the order of the locks."""
-    named = bool(needs.order_ids or needs.order_references)
-    parameters = _parameters(needs, keys)
-    wanted = {
-        "claim": (CLAIM, keys),
-        "answers": (ANSWERED, keys),
-        "orders": (LOCK_ORDERS, named),
-        "accounts": (LOCK_ACCOUNTS_OF_ORDERS if named else LOCK_ACCOUNTS, named or needs.user_ids),
-        "stock": (LOCK_STOCK_OF_ORDERS if named else LOCK_STOCK, named or needs.skus),
-        "products": (PRODUCTS_OF_ORDERS if named else PRODUCTS, named or needs.skus),
-        "lines": (ORDER_LINES, named),
-        "customers": (CUSTOMERS, needs.user_ids),
-        "payment_references": (PAYMENT_REFERENCES, needs.payment_references),
-        "order_references": (ORDER_REFERENCES, needs.new_order_references),
-        "credit_note_references": (CREDIT_NOTE_REFERENCES, needs.new_credit_note_references),
-        "order_ids": (NEW_ORDER_IDS, needs.new_orders),
-        "credit_note_ids": (NEW_CREDIT_NOTE_IDS, needs.new_credit_notes),
-        "product_ids": (NEW_PRODUCT_IDS, needs.new_products),
-        "head": (HEAD, True),
-    }
-    return {name: _ask(sql, parameters) for name, (sql, needed) in wanted.items() if needed}
+    named = (list(needs.order_ids), *_columns(needs.order_references))
+    by_order = needs.order_ids or needs.order_references
+    user_ids, skus = list(needs.user_ids), list(needs.skus)
+    wanted = [
+        ("answers", keys, CLAIM, _columns((key.scope, key.value) for key in keys)),
+        ("orders", by_order, LOCK_ORDERS, named),
+        ("accounts", by_order, LOCK_ACCOUNTS_OF_ORDERS, (*named, user_ids)),
+        ("accounts", user_ids and not by_order, LOCK_ACCOUNTS, (user_ids,)),
+        ("stock", by_order, LOCK_STOCK_OF_ORDERS, (*named, skus)),
+        ("stock", skus and not by_order, LOCK_STOCK, (skus,)),
+        ("products", by_order, PRODUCTS_OF_ORDERS, (*named, skus)),
+        ("products", skus and not by_order, PRODUCTS, (skus,)),
+        ("lines", by_order, ORDER_LINES, named),
+        ("customers", user_ids, CUSTOMERS, (user_ids,)),
+        (
+            "payment_references",
+            needs.payment_references,
+            PAYMENT_REFERENCES,
+            (list(needs.payment_references),),
+        ),
+        (
+            "order_references",
+            needs.new_order_references,
+            ORDER_REFERENCES,
+            _columns(needs.new_order_references),
+        ),
+        (
+            "credit_note_references",
+            needs.new_credit_note_references,
+            CREDIT_NOTE_REFERENCES,
+            _columns(needs.new_credit_note_references),
+        ),
+        ("drawn", True, DRAW, (needs.new_orders, needs.new_credit_notes, needs.new_products)),
+    ]
+    return {name: _ask(sql, parameters) for name, needed, sql, parameters in wanted if needed}
 
 
-def _ask(sql: str, parameters: dict[str, Any]) -> psycopg.Cursor[Any]:
-    cursor = psycopg.Cursor(connection.connection, row_factory=namedtuple_row)
+def _ask(sql: str, parameters: Sequence[Any]) -> psycopg.RawCursor[Any]:
+    cursor = psycopg.RawCursor(connection.connection, row_factory=namedtuple_row)
     cursor.execute(sql, parameters)
     return cursor
 
 
-def _parameters(needs: Needs, keys: Sequence[Key]) -> dict[str, Any]:
-    return {
-        "scopes": [key.scope for key in keys],
-        "keys": [key.value for key in keys],
-        "order_ids": list(needs.order_ids),
-        "sources": [source for source, _ in needs.order_references],
-        "references": [reference for _, reference in needs.order_references],
-        "user_ids": list(needs.user_ids),
-        "skus": list(needs.skus),
-        "payment_references": list(needs.payment_references),
-        "new_order_sources": [source for source, _ in needs.new_order_references],
-        "new_order_references": [reference for _, reference in needs.new_order_references],
-        "new_note_sources": [source for source, _ in needs.new_credit_note_references],
-        "new_note_references": [reference for _, reference in needs.new_credit_note_references],
-        "new_orders": needs.new_orders,
-        "new_credit_notes": needs.new_credit_notes,
-        "new_products": needs.new_products,
-    }
+def _columns(pairs: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    firsts, seconds = [], []
+    for first, second in pairs:
+        firsts.append(first)
+        seconds.append(second)
+    return firsts, seconds
 
 
 def _orders(orders: Sequence[Any], items: Sequence[Any]) -> dict[int, Order]:

@@ -1,4 +1,4 @@
-"""The normalised tables of the write side. Rows change through commands only; triggers and checks stand behind every rule."""
+"""The normalised tables of the write side: changed by commands only, with triggers and checks behind every rule."""
 
 from decimal import Decimal
 from typing import Any
@@ -39,6 +39,8 @@ class Aggregate(models.Model):
 
 
 class Product(Aggregate):
+    """What the shop sells."""
+
     product_id = models.BigAutoField(primary_key=True)
     sku = models.CharField("SKU", max_length=64, unique=True)
     name = models.CharField(max_length=200)
@@ -78,6 +80,8 @@ class Stock(models.Model):
 
 
 class CreditAccount(Aggregate):
+    """What a customer may owe, and what their orders hold of it."""
+
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True)
     limit = MoneyField()
     used = MoneyField(default=Decimal(0))
@@ -137,6 +141,8 @@ class Order(Aggregate):
 
 
 class OrderItem(models.Model):
+    """A line of an order; a product may stand on several."""
+
     pk = models.CompositePrimaryKey("order_id", "line_no")
     order = models.ForeignKey(Order, models.PROTECT, db_index=False, related_name="items")
     line_no = models.IntegerField()
@@ -186,6 +192,8 @@ class Payment(models.Model):
 
 
 class CreditNote(Aggregate):
+    """Money given back."""
+
     credit_note_id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True)
     source = models.CharField(max_length=64)
@@ -208,7 +216,7 @@ class CreditNote(Aggregate):
 
 
 class CreditNoteLine(models.Model):
-    """`order_id` and `order_line_no` name the order line whose goods came back (foreign key in the migration), or neither."""
+    """`order_id` and `order_line_no` name the order line whose goods came back (foreign key in 0002), or neither."""
 
     pk = models.CompositePrimaryKey("credit_note_id", "line_no")
     credit_note = models.ForeignKey(CreditNote, models.PROTECT, db_index=False, related_name="lines")

@@ -6,8 +6,8 @@ written by one statement per table.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import uuid_utils.compat as uuids
 
@@ -37,7 +37,6 @@ from .requests import Request
 ZERO = Decimal(0)
 PERSONAL = ("name", "street", "postcode", "city", "email")
 
-PaymentRow = tuple[int, str, Decimal, str | None, str, datetime]
 AggregateKey = tuple[str, int]
 
 
@@ -51,10 +50,10 @@ class Repository:
     newest_message: dict[AggregateKey, int] = field(default_factory=dict)
     placed: dict[int, tuple[Address, Request]] = field(default_factory=dict)
     changed_orders: dict[int, Order] = field(default_factory=dict)
-    payments: list[PaymentRow] = field(default_factory=list)
+    payments: list[dict[str, Any]] = field(default_factory=list)
     credit_notes: list[tuple[CreditNoteRecorded, Request]] = field(default_factory=list)
-    listed: dict[int, Product] = field(default_factory=dict)
-    changed_products: dict[int, Product] = field(default_factory=dict)
+    listed: dict[int, str] = field(default_factory=dict)
+    changed_products: set[int] = field(default_factory=set)
     stock_moves: list[StockMove] = field(default_factory=list)
     changed_accounts: dict[int, CreditAccount] = field(default_factory=dict)
     skus: dict[int, str] = field(init=False)
@@ -95,6 +94,7 @@ class Repository:
         )
 
     def customer_number(self, user_id: int | None) -> str | None:
+        """Return a customer's public number, None for a guest; NotFound when there is no such user."""
         if user_id is None:
             return None
         if user_id not in self.loaded.customer_numbers:
@@ -122,22 +122,26 @@ class Repository:
         return after
 
     def save_credit_note(self, request: Request, event: CreditNoteRecorded) -> None:
+        """Take in a new credit note; the orders that it names are saved one by one."""
         self.credit_notes.append((event, request))
         self.loaded.credit_note_references.add((event.source, event.reference or ""))
         self._tell(request, ("credit_note", event.credit_note_id), 1, event)
 
     def save_product(self, request: Request, event: AnyProductEvent, before: Product | None) -> Product:
+        """Take in a product's event."""
         after = product.evolve(before, event)
         if before is None:
-            self.listed[after.product_id] = after
+            self.listed[after.product_id] = after.sku
             self.skus[after.product_id] = after.sku
         elif after.on_hand != before.on_hand:
             self.stock_moves.append(StockMove(after.product_id, after.on_hand - before.on_hand, 0))
-        self.loaded.products[after.sku] = self.changed_products[after.product_id] = after
+        self.loaded.products[after.sku] = after
+        self.changed_products.add(after.product_id)
         self._tell(request, ("product", after.product_id), after.version, event)
         return after
 
     def save_account(self, request: Request, event: CreditLimitSet, before: CreditAccount) -> CreditAccount:
+        """Take in a new credit limit."""
         after = credit.evolve(before, event)
         self.loaded.accounts[after.user_id] = self.changed_accounts[after.user_id] = after
         self._tell(request, ("credit_account", after.user_id), after.version, event)
@@ -158,10 +162,26 @@ class Repository:
     def _keep_payment(self, request: Request, event: AnyOrderEvent) -> None:
         if isinstance(event, PaymentCharged):
             self.loaded.payment_references.add(event.reference)
-            row = (event.order_id, "charge", event.amount, event.reference, event.method, request.now)
-            self.payments.append(row)
+            self.payments.append(
+                {
+                    "order_id": event.order_id,
+                    "kind": "charge",
+                    "amount": event.amount,
+                    "reference": event.reference,
+                    "method": event.method,
+                    "created_at": request.now,
+                }
+            )
         elif isinstance(event, OrderCancelled) and event.refund > 0:
-            self.payments.append((event.order_id, "refund", event.refund, None, "", request.now))
+            self.payments.append(
+                {
+                    "order_id": event.order_id,
+                    "kind": "refund",
+                    "amount": event.refund,
+                    "method": "",
+                    "created_at": request.now,
+                }
+            )
 
     def _tell(
         self,

@@ -63,6 +63,7 @@ def returned_by_order(event: CreditNoteRecorded) -> dict[int, Returned]:
 
 
 def names_order(line: CreditNoteLine) -> bool:
+    """Say whether the goods of an order line came back with this line."""
     return line.order_id is not None or line.order_reference is not None
 
 

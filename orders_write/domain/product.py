@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from ..commands import ListProduct, RepriceProduct, RestockProduct, RetireProduct
 from ..events import AnyProductEvent, ProductListed, ProductRepriced, ProductRestocked, ProductRetired
@@ -33,11 +33,11 @@ class Product:
 
     @property
     def available(self) -> int:
+        """How many pieces can still be sold."""
         return self.on_hand - self.reserved
 
 
-@dataclass(frozen=True, slots=True)
-class StockMove:
+class StockMove(NamedTuple):
     """How an event of an order changes the stock of one product."""
 
     product_id: int

@@ -39,13 +39,16 @@ ALTER TABLE credit_note_lines ADD CONSTRAINT credit_note_lines_order_line
 
 # hashtextextended: 64 bits; two keys that collide make one of them wait for its turn with a 409, nothing worse.
 CLAIM = """
-CREATE FUNCTION claim_idempotency_keys(scopes text[], keys text[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION claim_idempotency_keys(scopes text[], keys text[]) RETURNS SETOF idempotency_keys
+LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM unnest(scopes, keys) AS wanted (scope, key)
-      WHERE NOT pg_try_advisory_xact_lock(hashtextextended(scope || chr(31) || key, 0));
+      WHERE NOT pg_try_advisory_xact_lock(hashtextextended(wanted.scope || chr(31) || wanted.key, 0));
     IF FOUND THEN
         RAISE EXCEPTION 'a request with this idempotency key is still running' USING ERRCODE = 'IK409';
     END IF;
+    RETURN QUERY SELECT stored.* FROM idempotency_keys AS stored
+        JOIN unnest(scopes, keys) AS wanted (scope, key) ON stored.scope = wanted.scope AND stored.key = wanted.key;
 END $$;
 """
 

@@ -1,4 +1,4 @@
-"""Make the tables of a read model: `read_<table>_g<N>` behind the view `read_<table>`, and the row that says which is live."""
+"""Make the tables of a read model, `read_<table>_g<N>` behind a view `read_<table>`, and note which are live."""
 
 import hashlib
 import json
@@ -23,7 +23,8 @@ FORGET = "DELETE FROM projection_generations WHERE projection = %s RETURNING gen
 class Cursor(Protocol):
     """What the functions below need of a cursor, Django's or psycopg's."""
 
-    def execute(self, query: Any, params: Any = None, /) -> Any: ...
+    def execute(self, query: Any, params: Any = None, /) -> Any:
+        """Send a statement."""
 
 
 def create_generation(cursor: Cursor, projection: Projection, generation: int, state: str) -> None:
@@ -44,7 +45,7 @@ def show_generation(cursor: Cursor, projection: Projection, generation: int) -> 
     """Let the views of a projection read this generation. New columns may only stand behind the old ones."""
     for table in projection.tables:
         view, source = f'"read_{table.name}"', f'"{table_name(table.name, generation)}"'
-        cursor.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM {source}")  # noqa: S608 – names from code
+        cursor.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM {source}")
 
 
 class CreateReadModels(Operation):
@@ -57,25 +58,39 @@ class CreateReadModels(Operation):
         self.names = names
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Say how to make this operation again."""
         return self.__class__.__name__, list(self.names), {}
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """Change no model: the models over the views are unmanaged."""
 
     def database_forwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
+        """Create what is missing."""
         self._each(schema_editor, _create_first_generation)
 
     def database_backwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
+        """Drop every generation: a read model can be built again from the log."""
         self._each(schema_editor, _drop_generations)
 
     def describe(self) -> str:
+        """Say what `migrate --plan` shows."""
         return f"Create read models {', '.join(self.names)}"
 
-    def _each(self, schema_editor: BaseDatabaseSchemaEditor, act: Callable[[CursorWrapper, Projection], None]) -> None:
+    def _each(
+        self, schema_editor: BaseDatabaseSchemaEditor, act: Callable[[CursorWrapper, Projection], None]
+    ) -> None:
         with schema_editor.connection.cursor() as cursor:
             for name in self.names:
                 act(cursor, import_string(f"orders_read.projections.{name}.projection"))

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent.parent / "sql"
+FOLDER = Path(__file__).resolve().parent.parent / "sql" / "folds"
 
 
 def fold(name: str) -> str:
-    """Return the statement in `sql/<name>.sql`."""
+    """Return the statement in `sql/folds/<name>.sql`."""
     return (FOLDER / f"{name}.sql").read_text(encoding="utf-8")

@@ -5,21 +5,20 @@ INSERT INTO {table} AS own (
     open_amount, orders_confirmed, orders_paid, orders_shipped, orders_delivered, orders_cancelled, credit_limit,
     first_order_at, last_order_at, last_order_id, last_order_reference, row_version)
 WITH facts AS (
-    SELECT (payload ->> 'user_id')::bigint AS user_id, position, aggregate_id, event_type, occurred_at, payload,
-           payload ->> 'status' AS status,
-           (payload ->> 'amount')::numeric AS amount,
-           (payload ->> 'total')::numeric AS total,
-           (payload ->> 'units')::bigint AS units,
-           coalesce((payload ->> 'refund')::numeric, 0) AS refund,
-           (payload ->> 'open_amount')::numeric AS open_amount,
-           CASE WHEN event_type = 'OrderShipped' THEN (payload ->> 'paid')::numeric > 0
-                WHEN event_type = 'OrderCancelled' THEN (payload ->> 'refund')::numeric > 0 END AS was_paid
+    SELECT said.user_id, position, aggregate_id, event_type, occurred_at, said.customer_number, said.status, said.amount,
+           said.total, said.units, said.open_amount, said."limit", said.reference,
+           coalesce(said.refund, 0) AS refund,
+           CASE event_type WHEN 'OrderPlaced' THEN jsonb_array_length(said.lines) END AS lines,
+           CASE event_type WHEN 'OrderShipped' THEN said.paid > 0 WHEN 'OrderCancelled' THEN said.refund > 0 END AS was_paid
       FROM batch
-     WHERE aggregate_type IN ('order', 'credit_note', 'credit_account') AND payload ->> 'user_id' IS NOT NULL
+     CROSS JOIN LATERAL jsonb_to_record(payload)  -- opens the payload once, not once per key
+                     AS said (user_id bigint, customer_number text, status text, amount numeric, total numeric, paid numeric,
+                              units bigint, open_amount numeric, refund numeric, "limit" numeric, reference text, lines jsonb)
+     WHERE aggregate_type IN ('order', 'credit_note', 'credit_account') AND said.user_id IS NOT NULL
 ), sums AS (
     SELECT user_id,
            count(*) FILTER (WHERE event_type = 'OrderPlaced') AS orders,
-           coalesce(sum(jsonb_array_length(payload -> 'lines')) FILTER (WHERE event_type = 'OrderPlaced'), 0) AS lines,
+           coalesce(sum(lines), 0) AS lines,
            coalesce(sum(units) FILTER (WHERE event_type = 'OrderPlaced'), 0) AS units,
            coalesce(sum(total) FILTER (WHERE event_type = 'OrderPlaced'), 0) AS spent,
            count(*) FILTER (WHERE event_type = 'CreditNoteRecorded') AS credit_notes,
@@ -45,17 +44,17 @@ WITH facts AS (
      GROUP BY user_id
 ), last_order AS (
     SELECT DISTINCT ON (user_id) user_id, occurred_at AS last_order_at, aggregate_id AS last_order_id,
-           payload ->> 'reference' AS last_order_reference
+           reference AS last_order_reference
       FROM facts
      WHERE event_type = 'OrderPlaced'
      ORDER BY user_id, occurred_at DESC, aggregate_id DESC
 ), numbered AS (
-    SELECT DISTINCT ON (user_id) user_id, payload ->> 'customer_number' AS customer_number
+    SELECT DISTINCT ON (user_id) user_id, customer_number
       FROM facts
-     WHERE payload ->> 'customer_number' IS NOT NULL
+     WHERE customer_number IS NOT NULL
      ORDER BY user_id, position DESC
 ), credit AS (
-    SELECT DISTINCT ON (user_id) user_id, (payload ->> 'limit')::numeric AS credit_limit
+    SELECT DISTINCT ON (user_id) user_id, "limit" AS credit_limit
       FROM facts
      WHERE event_type = 'CreditLimitSet'
      ORDER BY user_id, position DESC

@@ -2,9 +2,9 @@
 INSERT INTO {table} AS own (
     day, category, country, lines, units, gross, lines_returned, units_returned, returned, units_cancelled, cancelled,
     row_version)
-SELECT (occurred_at AT TIME ZONE 'UTC')::date AS day,
+SELECT day,
        line.category COLLATE "C" AS category,
-       (payload ->> 'country') COLLATE "C" AS country,
+       country,
        count(*) FILTER (WHERE event_type = 'OrderPlaced'),
        coalesce(sum(line.qty) FILTER (WHERE event_type = 'OrderPlaced'), 0),
        coalesce(sum(line.amount) FILTER (WHERE event_type = 'OrderPlaced'), 0),
@@ -14,9 +14,12 @@ SELECT (occurred_at AT TIME ZONE 'UTC')::date AS day,
        coalesce(sum(line.qty) FILTER (WHERE event_type = 'OrderCancelled'), 0),
        coalesce(sum(line.amount) FILTER (WHERE event_type = 'OrderCancelled'), 0),
        max(position)
-  FROM batch
- CROSS JOIN LATERAL jsonb_to_recordset(payload -> 'lines') AS line (category text, qty bigint, amount numeric)
- WHERE event_type IN ('OrderPlaced', 'OrderCancelled', 'CreditNoteRecorded')
+  FROM (SELECT position, event_type, (occurred_at AT TIME ZONE 'UTC')::date AS day,
+               (payload ->> 'country') COLLATE "C" AS country, payload -> 'lines' AS lines
+          FROM batch
+         WHERE event_type IN ('OrderPlaced', 'OrderCancelled', 'CreditNoteRecorded')
+        OFFSET 0) AS event  -- OFFSET 0: a payload is opened once per event, not once per line
+ CROSS JOIN LATERAL jsonb_to_recordset(lines) AS line (category text, qty bigint, amount numeric)
  GROUP BY 1, 2, 3
  ORDER BY 1, 2, 3
 ON CONFLICT (day, category, country) DO UPDATE

@@ -4,36 +4,41 @@ INSERT INTO {table} (
     total, paid, returned, open_amount, units, lines, first_item, words, version, row_version)
 WITH placed AS (
     SELECT aggregate_id AS order_id,
-           (payload ->> 'user_id')::bigint AS user_id,
-           payload ->> 'source' AS source,
-           payload ->> 'reference' AS reference,
-           payload ->> 'customer_number' AS customer_number,
+           said.user_id,
+           said.source,
+           said.reference,
+           said.customer_number,
            personal ->> 'name' AS customer_name,
-           payload ->> 'country' AS country,
-           payload ->> 'currency' AS currency,
+           said.country,
+           said.currency,
            occurred_at AS placed_at,
-           (payload ->> 'total')::numeric AS total,
-           (payload ->> 'units')::bigint AS units,
-           jsonb_array_length(payload -> 'lines') AS lines,
-           payload -> 'lines' -> 0 ->> 'name' AS first_item,
+           said.total,
+           said.units,
+           jsonb_array_length(said.lines) AS lines,
+           said.lines -> 0 ->> 'name' AS first_item,
            array_to_tsvector(array_remove(string_to_array(regexp_replace(lower(concat_ws(' ',
-               payload ->> 'order_id', payload ->> 'reference', payload ->> 'customer_number',
+               aggregate_id, said.reference, said.customer_number,
                personal ->> 'name', personal ->> 'email', personal ->> 'city', personal ->> 'postcode', (
                    SELECT string_agg(concat_ws(' ', line.name, line.sku), ' ')
-                     FROM jsonb_to_recordset(payload -> 'lines') AS line (name text, sku text))
+                     FROM jsonb_to_recordset(said.lines) AS line (name text, sku text))
            )), '[^[:alnum:]]+', ' ', 'g'), ' '), '')) AS words
       FROM batch
+     CROSS JOIN LATERAL jsonb_to_record(payload)  -- opens the payload once, not once per key
+                     AS said (user_id bigint, source text, reference text, customer_number text, country text,
+                              currency text, total numeric, units bigint, lines jsonb)
      WHERE event_type = 'OrderPlaced'
 ), standing AS (
     SELECT DISTINCT ON (aggregate_id)
            aggregate_id AS order_id,
            aggregate_version AS version,
            position,
-           payload ->> 'status' AS status,
-           (payload ->> 'paid')::numeric AS paid,
-           (payload ->> 'returned')::numeric AS returned,
-           (payload ->> 'open_amount')::numeric AS open_amount
+           said.status,
+           said.paid,
+           said.returned,
+           said.open_amount
       FROM batch
+     CROSS JOIN LATERAL jsonb_to_record(payload)
+                     AS said (status text, paid numeric, returned numeric, open_amount numeric)
      WHERE aggregate_type = 'order'
      ORDER BY aggregate_id, aggregate_version DESC
 )
@@ -59,7 +64,10 @@ SELECT standing.order_id,
        greatest(standing.position, own.row_version)
   FROM standing
   LEFT JOIN placed USING (order_id)
-  LEFT JOIN {table} AS own USING (order_id)
+  LEFT JOIN LATERAL (  -- OFFSET 0: always by primary key, whatever the planner believes of a growing table
+       SELECT * FROM {table}
+        WHERE placed.order_id IS NULL AND order_id = standing.order_id
+       OFFSET 0) AS own ON true
  WHERE placed.order_id IS NOT NULL OR own.order_id IS NOT NULL
  ORDER BY standing.order_id
 ON CONFLICT (order_id) DO UPDATE

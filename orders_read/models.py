@@ -1,8 +1,12 @@
 """The read models as Django sees them: views, filled by folds only, for filters and the admin."""
 
+from typing import Any
+
 from django.db import models
 
-MONEY = {"max_digits": 20, "decimal_places": 4}
+
+def _money(*, null: bool = False) -> "models.DecimalField[Any, Any]":
+    return models.DecimalField(max_digits=20, decimal_places=4, null=null)
 
 
 class OrderDetails(models.Model):
@@ -35,10 +39,10 @@ class OrderSearch(models.Model):
     country = models.TextField()
     currency = models.TextField()
     placed_at = models.DateTimeField()
-    total = models.DecimalField(**MONEY)
-    paid = models.DecimalField(**MONEY)
-    returned = models.DecimalField(**MONEY)
-    open_amount = models.DecimalField(**MONEY)
+    total = _money()
+    paid = _money()
+    returned = _money()
+    open_amount = _money()
     units = models.BigIntegerField()
     lines = models.IntegerField()
     first_item = models.TextField()
@@ -63,19 +67,19 @@ class UserDashboard(models.Model):
     orders = models.BigIntegerField()
     lines = models.BigIntegerField()
     units = models.BigIntegerField()
-    spent = models.DecimalField(**MONEY)
+    spent = _money()
     credit_notes = models.BigIntegerField()
     units_returned = models.BigIntegerField()
-    returned = models.DecimalField(**MONEY)
-    cancelled = models.DecimalField(**MONEY)
-    paid = models.DecimalField(**MONEY)
-    open_amount = models.DecimalField(**MONEY)
+    returned = _money()
+    cancelled = _money()
+    paid = _money()
+    open_amount = _money()
     orders_confirmed = models.BigIntegerField()
     orders_paid = models.BigIntegerField()
     orders_shipped = models.BigIntegerField()
     orders_delivered = models.BigIntegerField()
     orders_cancelled = models.BigIntegerField()
-    credit_limit = models.DecimalField(null=True, **MONEY)
+    credit_limit = _money(null=True)
     first_order_at = models.DateTimeField(null=True)
     last_order_at = models.DateTimeField(null=True)
     last_order_id = models.BigIntegerField(null=True)
@@ -100,12 +104,12 @@ class DailyRevenue(models.Model):
     country = models.TextField()
     lines = models.BigIntegerField()
     units = models.BigIntegerField()
-    gross = models.DecimalField(**MONEY)
+    gross = _money()
     lines_returned = models.BigIntegerField()
     units_returned = models.BigIntegerField()
-    returned = models.DecimalField(**MONEY)
+    returned = _money()
     units_cancelled = models.BigIntegerField()
-    cancelled = models.DecimalField(**MONEY)
+    cancelled = _money()
     row_version = models.BigIntegerField()
 
     class Meta:
@@ -146,12 +150,12 @@ class ProductSales(models.Model):
     orders = models.BigIntegerField()
     lines = models.BigIntegerField()
     units = models.BigIntegerField()
-    gross = models.DecimalField(**MONEY)
+    gross = _money()
     credit_notes = models.BigIntegerField()
     units_returned = models.BigIntegerField()
-    returned = models.DecimalField(**MONEY)
+    returned = _money()
     units_cancelled = models.BigIntegerField()
-    cancelled = models.DecimalField(**MONEY)
+    cancelled = _money()
     row_version = models.BigIntegerField()
 
     class Meta:
@@ -170,7 +174,7 @@ class ProductCatalogue(models.Model):
     sku = models.TextField(null=True)
     name = models.TextField(null=True)
     category = models.TextField(null=True)
-    price = models.DecimalField(null=True, **MONEY)
+    price = _money(null=True)
     retired = models.BooleanField(null=True)
     available = models.BigIntegerField()
     version = models.BigIntegerField(null=True)

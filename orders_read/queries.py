@@ -235,8 +235,10 @@ def _holds(q: str) -> str:
 
 
 def _midnight(day: date | None, days: int = 0) -> datetime | None:
+    if day is None:
+        return None
     try:
-        return day and datetime.combine(day + timedelta(days), time.min, UTC)
+        return datetime.combine(day + timedelta(days), time.min, UTC)
     except OverflowError:
         return datetime.max.replace(tzinfo=UTC)
 

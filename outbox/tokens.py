@@ -41,7 +41,7 @@ def sign(token: Token) -> str:
 
 
 def parse(text: str) -> Token:
-    """Read what `sign` wrote; raises InvalidToken for anything else. Whether the epoch is today's is the caller's question."""
+    """Read what `sign` wrote; raises InvalidToken for anything else. The caller asks whether the epoch is today's."""
     try:
         kind, *numbers = SIGNER.unsign(text).split(".")
         epoch, *rest = map(signing.b62_decode, numbers)

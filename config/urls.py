@@ -1,0 +1,64 @@
+"""Every path of the project on one screen."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.views import APIView
+
+import orders_read.api as read
+import orders_write.api as write
+from orders_write.login import ObtainToken
+
+from . import problems
+
+
+def both(question: type[APIView], command: type[APIView]) -> Any:
+    """Serve a question (GET) and a command (POST) at one path."""
+    return type(question.__name__, (question, command), {"__doc__": question.__doc__}).as_view()
+
+
+API = [
+    path("token", ObtainToken.as_view(), name="token"),
+    path("orders", both(read.Orders, write.PlaceOrder), name="orders"),
+    path("orders/<int:order_id>", read.Order.as_view(), name="order"),
+    path("orders/<int:order_id>/payments", write.ChargePayment.as_view(), name="payments"),
+    path("orders/<int:order_id>/shipment", write.ShipOrder.as_view(), name="shipment"),
+    path("orders/<int:order_id>/delivery", write.DeliverOrder.as_view(), name="delivery"),
+    path("orders/<int:order_id>/cancellation", write.CancelOrder.as_view(), name="cancellation"),
+    path("orders/<int:order_id>/credit-notes", write.CreditOrder.as_view(), name="order_credit_notes"),
+    path("credit-notes", write.RecordCreditNote.as_view(), name="credit_notes"),
+    path("products", both(read.Products, write.ListProduct), name="products"),
+    path("products/<str:sku>", read.Product.as_view(), name="product"),
+    path("products/<str:sku>/price", write.RepriceProduct.as_view(), name="price"),
+    path("products/<str:sku>/restocks", write.RestockProduct.as_view(), name="restocks"),
+    path("products/<str:sku>/retirement", write.RetireProduct.as_view(), name="retirement"),
+    path("customers/<int:user_id>/credit-limit", write.SetCreditLimit.as_view(), name="credit_limit"),
+    path("search", read.Search.as_view(), name="search"),
+    path("dashboard", read.Dashboard.as_view(), name="dashboard"),
+    path("analytics/daily-revenue", read.DailyRevenue.as_view(), name="daily_revenue"),
+    path("analytics/product-sales", read.ProductSales.as_view(), name="product_sales"),
+]
+
+# Pages that show, then pages that send commands.
+PAGES: list[Any] = []
+
+# Who is alive, who is ready, how far the read models are.
+HEALTH: list[Any] = []
+
+urlpatterns = [
+    *PAGES,
+    *HEALTH,
+    path("api/v1/", include((API, "api"))),
+    re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^api/docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^api/", problems.nowhere),
+    path("admin/django-rq/", include("django_rq.urls")),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = problems.bad_request
+handler403 = problems.permission_denied
+handler404 = problems.not_found
+handler500 = problems.server_error

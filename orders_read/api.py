@@ -1,0 +1,164 @@
+"""The questions over HTTP: each view reads parameters, asks one query and hands on the JSON that it answered."""
+
+import orjson
+from django.http import Http404, HttpResponse, HttpResponseNotModified
+from django.utils.http import parse_etags
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import IsAdminUser
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from . import answers, queries
+from .filters import (
+    CatalogueParameters,
+    OrderParameters,
+    ProductSalesParameters,
+    RevenueParameters,
+    SearchParameters,
+)
+from .parameters import LARGEST_ID, DashboardParameters, NoParameters, described
+
+# Answers are for the one who asked, and may be kept as long as they are asked for again.
+HEADERS = {"Cache-Control": "private, no-cache"}
+
+
+class Orders(APIView):
+    """Orders."""
+
+    @extend_schema(
+        operation_id="orders",
+        tags=["orders"],
+        parameters=described(OrderParameters),
+        responses=answers.OrderPage,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """List orders, newest first: your own, or as staff all."""
+        question = OrderParameters(request.query_params).question()
+        return _answer(queries.orders(user_id=_only_user_id(request), **question))
+
+
+class Order(APIView):
+    """One order."""
+
+    @extend_schema(
+        operation_id="order",
+        tags=["orders"],
+        parameters=[OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER)],
+        responses={200: answers.Order, 304: None},
+    )
+    def get(self, request: Request, order_id: int) -> HttpResponse:
+        """Show an order with its timeline. Anybody else's does not exist for a customer."""
+        NoParameters(request.query_params).question()
+        text = (
+            queries.order_details(order_id, user_id=_only_user_id(request))
+            if order_id <= LARGEST_ID
+            else None
+        )
+        if text is None:
+            raise Http404
+        etag = f'"v{orjson.loads(text)["version"]}"'
+        headers = {**HEADERS, "ETag": etag}
+        if {etag, f"W/{etag}", "*"} & {*parse_etags(request.headers.get("If-None-Match", ""))}:
+            return HttpResponseNotModified(headers=headers)
+        return _answer(text, headers)
+
+
+class Search(APIView):
+    """Orders that hold words."""
+
+    @extend_schema(
+        operation_id="search",
+        tags=["orders"],
+        parameters=described(SearchParameters),
+        responses=answers.OrderPage,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Find orders by words, id or reference: your own, or as staff all."""
+        question = SearchParameters(request.query_params).question()
+        return _answer(queries.search(user_id=_only_user_id(request), **question))
+
+
+class Dashboard(APIView):
+    """How a customer stands with the shop."""
+
+    @extend_schema(
+        operation_id="dashboard",
+        tags=["customers"],
+        parameters=described(DashboardParameters),
+        responses=answers.Dashboard,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Show your own dashboard, or as staff anybody's."""
+        user_id = DashboardParameters(request.query_params).question().get("user_id", request.user.pk)
+        if _only_user_id(request) not in (None, user_id):
+            raise NotFound
+        return _answer(queries.user_dashboard(user_id))
+
+
+class DailyRevenue(APIView):
+    """What the shop earned."""
+
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(
+        operation_id="daily_revenue",
+        tags=["analytics"],
+        parameters=described(RevenueParameters),
+        responses=answers.Revenue,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Show revenue by day, month, category or country. Staff only."""
+        return _answer(queries.daily_revenue(**RevenueParameters(request.query_params).question()))
+
+
+class ProductSales(APIView):
+    """What products sold."""
+
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(
+        operation_id="product_sales",
+        tags=["analytics"],
+        parameters=described(ProductSalesParameters),
+        responses=answers.ProductSalesPage,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """List what products sold, the greatest first. Staff only."""
+        return _answer(queries.product_sales(**ProductSalesParameters(request.query_params).question()))
+
+
+class Products(APIView):
+    """The catalogue."""
+
+    @extend_schema(
+        operation_id="products",
+        tags=["products"],
+        parameters=described(CatalogueParameters),
+        responses=answers.ProductPage,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """List what can be bought, by SKU."""
+        return _answer(queries.product_catalogue(**CatalogueParameters(request.query_params).question()))
+
+
+class Product(APIView):
+    """One product."""
+
+    @extend_schema(operation_id="product", tags=["products"], responses=answers.Product)
+    def get(self, request: Request, sku: str) -> HttpResponse:
+        """Show a product, retired or not."""
+        NoParameters(request.query_params).question()
+        text = queries.product(sku) if "\0" not in sku else None
+        if text is None:
+            raise Http404
+        return _answer(text)
+
+
+def _answer(text: str, headers: dict[str, str] = HEADERS) -> HttpResponse:
+    return HttpResponse(text, content_type="application/json", headers=headers)
+
+
+def _only_user_id(request: Request) -> int | None:
+    """Return whose rows may be seen; None is everybody's, for staff."""
+    return None if request.user.is_staff else request.user.pk

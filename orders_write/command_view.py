@@ -1,0 +1,131 @@
+"""What every command over HTTP shares: who asks, under which key, upon which version, and the answer that is kept."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.utils import timezone
+from rest_framework import exceptions as rest
+from rest_framework import status
+from rest_framework.views import APIView
+
+from outbox import epoch
+from outbox.tokens import CommandToken, sign
+
+from .commands import Command
+from .documents import Document
+from .exceptions import Refusal
+from .handlers import handle
+from .idempotency import Answer, Key
+from .requests import Outcome, Request
+from .serializers import TrustedBody
+
+KEY = re.compile(r"[!-~]{1,200}")
+VERSION = re.compile(r'"v([0-9]{1,18})"')
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+NO_VERSION = 0  # what no aggregate ever stands at
+LONGEST_CORRELATION_ID = 128
+TRUSTED = "orders_write.trusted_source"
+
+Render = Callable[[Outcome, Request], Document]
+
+
+class CommandView(APIView):
+    """A view that turns a request into one command and answers with what became of it."""
+
+    def read(self, kind: type[TrustedBody]) -> TrustedBody:
+        """Read the body; raises ValidationError, and PermissionDenied for what only a trusted source may say."""
+        body = kind(data=self.request.data)
+        body.is_valid(raise_exception=True)
+        if (trusted := list(body.trusted_fields())) and not self.request.user.has_perm(TRUSTED):
+            raise PermissionDenied(f"Only a trusted source may give {', '.join(trusted)}.")
+        return body
+
+    def run(
+        self, body: TrustedBody, command: Command, document: Render, *, created: str | None = None
+    ) -> HttpResponse:
+        """Carry the command out and answer with `document` of it.
+
+        `created` is the member of the document that names what was created, for its Location; empty when that has no
+        address. A refusal is answered, and kept under the key like any other answer.
+        """
+        token_epoch = epoch.current()
+
+        def render(outcome: Outcome) -> Answer:
+            if isinstance(outcome.refusal, Refusal):
+                return self._refused(outcome.refusal)
+            token = CommandToken(token_epoch, outcome.message_ids[-1], outcome.head)
+            return self._answer(document(outcome, asked), sign(token), created)
+
+        asked = self._request(body, command, render)
+        outcome = handle(asked)
+        return _response(outcome.answer or render(outcome), replayed=outcome.replayed)
+
+    def _request(self, body: TrustedBody, command: Command, render: Callable[[Outcome], Answer]) -> Request:
+        user, headers = self.request.user, self.request.headers
+        traceparent = headers.get("traceparent", "")
+        return Request(
+            command=command,
+            actor=f"user:{user.pk}",
+            now=body.validated_data.get("occurred_at") or timezone.now(),
+            key=self._key(),
+            expected_version=_expected_version(headers.get("If-Match")),
+            only_user_id=None if user.is_staff else user.pk,
+            correlation_id=_correlation_id(headers),
+            traceparent=traceparent if TRACEPARENT.fullmatch(traceparent) else "",
+            render=render,
+        )
+
+    def _key(self) -> Key | None:
+        """Return the caller's key: theirs alone, for this route alone, and for this path and body alone."""
+        value = self.request.headers.get("Idempotency-Key")
+        if value is None:
+            return None
+        if not KEY.fullmatch(value):
+            raise rest.ValidationError({"Idempotency-Key": "Must be 1 to 200 visible ASCII characters."})
+        method, match = self.request.method, self.request.resolver_match
+        scope = f"user:{self.request.user.pk} {method} {match.view_name if match else ''}"
+        return Key(scope, value, _fingerprint(f"{method} {self.request.path}", self.request.data))
+
+    def _answer(self, document: Document, token: str, created: str | None) -> Answer:
+        headers = {"Content-Type": "application/json", "Consistency-Token": token}
+        if "version" in document:
+            headers["ETag"] = f'"v{document["version"]}"'
+        if created:
+            headers["Location"] = f"{self.request.path}/{quote(document[created], safe='')}"
+        code = status.HTTP_200_OK if created is None else status.HTTP_201_CREATED
+        return Answer(status=code, headers=headers, body=orjson.dumps(document).decode())
+
+    def _refused(self, refusal: Refusal) -> Answer:
+        response = self.get_exception_handler()(refusal, self.get_exception_handler_context())
+        headers = {"Content-Type": response["Content-Type"]}
+        return Answer(status=response.status_code, headers=headers, body=response.content.decode())
+
+
+def _response(answer: Answer, *, replayed: bool) -> HttpResponse:
+    headers = {**answer.headers, "Idempotent-Replayed": "true"} if replayed else answer.headers
+    return HttpResponse(answer.body, status=answer.status, headers=headers)
+
+
+def _fingerprint(route: str, body: Mapping[str, Any]) -> bytes:
+    """Hash what was asked; the same body with other spaces or another order of keys is the same."""
+    canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS, default=str)
+    return hashlib.sha256(route.encode() + b"\n" + canonical).digest()
+
+
+def _expected_version(if_match: str | None) -> int | None:
+    """Read If-Match; a tag that is not ours, or a weak one, matches nothing."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    known = VERSION.fullmatch(if_match.strip())
+    return int(known[1]) if known else NO_VERSION
+
+
+def _correlation_id(headers: Mapping[str, str]) -> str:
+    given = headers.get("X-Correlation-ID") or headers.get("X-Request-ID") or ""
+    return given[:LONGEST_CORRELATION_ID] if given.isprintable() else ""

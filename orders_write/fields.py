@@ -1,0 +1,128 @@
+"""Fields that take exactly what they name: no number for a text, no text for a quantity, no fraction rounded.
+
+They stand beside DRF's own, which guess: "3" for 3, 3 for "3", 1.0 for 1.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+SMALLEST_INTEGER, LARGEST_INTEGER = -(2**31), 2**31 - 1
+LARGEST_ID = 2**63 - 1
+DIGITS = re.compile(r"[0-9]{1,19}")
+AMOUNT = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,4})?")
+
+
+class Body(serializers.Serializer[Any]):
+    """The object that a command is sent as; a field that it does not know is a mistake, not noise."""
+
+    default_error_messages = {"unknown": "There is no such field."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Read the object; raises ValidationError for an unknown field."""
+        if isinstance(data, Mapping) and (unknown := [name for name in data if name not in self.fields]):
+            message = self.error_messages["unknown"]
+            raise serializers.ValidationError({name: [message] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class Text(serializers.CharField):
+    """A JSON string, kept as it is given; NUL and lone surrogates are refused by the base class."""
+
+    default_error_messages = {"invalid": "Must be a string."}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"trim_whitespace": False} | options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Take a string only."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
+class WholeNumber(serializers.IntegerField):
+    """A JSON number without a fraction that fits into 32 bits; what it may be beyond that is a rule's question."""
+
+    default_error_messages = {"invalid": "Must be a whole number."}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"min_value": SMALLEST_INTEGER, "max_value": LARGEST_INTEGER} | options)
+
+    def to_internal_value(self, data: Any) -> int:
+        """Take an integer only."""
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "pattern": f"^{AMOUNT.pattern}$"},
+            {"type": "number", "maximum": 9999999999.9999},
+        ]
+    }
+)
+class Money(serializers.Field[Any, Any, Any, Any]):
+    """A JSON string or number of at most ten digits before the point and four behind it, taken exactly."""
+
+    default_error_messages = {
+        "invalid": "Must be an amount, as a string or a number.",
+        "digits": "Must have at most 10 digits before the point and 4 behind it.",
+    }
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        """Take the digits as they stand."""
+        if isinstance(data, bool) or not isinstance(data, str | int | Decimal):
+            self.fail("invalid")
+        # Longer numbers cannot be right, and writing out an exponent of a million would cost.
+        if isinstance(data, Decimal):
+            data = format(data, "f") if abs(data.adjusted()) < 20 else str(data)
+        text = str(data)
+        if not AMOUNT.fullmatch(text):
+            self.fail(
+                "digits" if re.fullmatch(r"-?[0-9]+([.][0-9]+)?([Ee][+-]?[0-9]+)?", text) else "invalid"
+            )
+        return Decimal(text)
+
+
+@extend_schema_field(
+    {"oneOf": [{"type": "string", "pattern": f"^{DIGITS.pattern}$"}, {"type": "integer", "minimum": 0}]}
+)
+class Id(serializers.Field[Any, Any, Any, Any]):
+    """An id as this API writes it, a string of digits, or as a number."""
+
+    default_error_messages = {"invalid": "Must be an id: digits, as a string or a number."}
+
+    def to_internal_value(self, data: Any) -> int:
+        """Take what can be a key of the database."""
+        if isinstance(data, bool) or not isinstance(data, int | str) or not DIGITS.fullmatch(str(data)):
+            self.fail("invalid")
+        number = int(data)
+        if number > LARGEST_ID:
+            self.fail("invalid")
+        return number
+
+
+@extend_schema_field(OpenApiTypes.DATETIME)
+class PastMoment(serializers.DateTimeField):
+    """A moment with its offset from UTC, not in the future."""
+
+    default_error_messages = {"type": "Must be a string.", "future": "Must not be in the future."}
+
+    def to_internal_value(self, value: Any) -> datetime:
+        """Take ISO 8601."""
+        if not isinstance(value, str):
+            self.fail("type")
+        moment = super().to_internal_value(value)
+        if moment > timezone.now():
+            self.fail("future")
+        return moment

@@ -69,5 +69,5 @@ def _metadata(metadata: Metadata) -> dict[str, str]:
 def _ring_after_commit() -> None:
     savepoints = set(connection.savepoint_ids)
     # A bell that was hung up in a savepoint is lost when that is rolled back, so only an outer one counts.
-    if not any(call is bell.ring and inner <= savepoints for inner, call, _ in connection.run_on_commit):
+    if not any(call is bell.ring and inner <= savepoints for inner, call, _ in connection.run_on_commit):  # type: ignore[misc]
         transaction.on_commit(bell.ring, robust=True)

@@ -12,7 +12,7 @@ from .options import options
 
 # A worker that is cut off must give its locks back soon, and no fold may run for ever.
 SESSION = (
-    "-c jit=off -c client_connection_check_interval=1s -c idle_in_transaction_session_timeout=10s"
+    "-c jit=off -c work_mem=64MB -c client_connection_check_interval=1s -c idle_in_transaction_session_timeout=10s"
     " -c statement_timeout={statement_timeout_seconds:g}s"
 )
 KEEP_ALIVES = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}

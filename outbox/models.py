@@ -1,4 +1,7 @@
-"""The tables of the outbox, as Django sees them; their SQL is in the migrations, their writers are `append`, `relay` and `delivery`."""
+"""The tables of the outbox, as Django sees them.
+
+Their SQL is in the migrations, their writers are `append`, `relay` and `delivery`.
+"""
 
 from django.db import models
 

@@ -10,8 +10,9 @@ from django.conf import settings
 class Options:
     """The settings of the outbox; each field is a key of `settings.OUTBOX` in upper case.
 
-    `subscribers` are dotted paths to `Projection` objects; with no `redis_url` there is no bell; `queue` is the RQ queue of the drain jobs; `stalled_seconds`
-    is the age of an undelivered event from which on a subscriber counts as stalled.
+    `subscribers` are dotted paths to `Projection` objects; with no `redis_url` there is no bell; `queue` is the RQ
+    queue of the drain jobs; `stalled_seconds` is the age of an undelivered event from which on a subscriber counts as
+    stalled.
     """
 
     subscribers: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from typing import Any
 import redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
-from rq.worker.base import StopRequested
+from rq.worker.base import StopRequested  # type: ignore[attr-defined]
 
 from .engine import Engine
 from .jobs import ENGINE, STOPPING
@@ -83,6 +83,9 @@ class DeliveryWorker(SimpleWorker):
     def set_shutdown_requested_date(self) -> None:
         """Leave it out: RQ would call Redis from within a signal handler."""
 
+    def subscribe(self) -> None:
+        """Listen to no commands of RQ's: its thread for them would end with a trace when Redis does."""
+
     def _set_ip_address(self, connection: redis.Redis) -> None:
         """Do not ask Redis, which may be away when the worker starts."""
         self.ip_address = "unknown"
@@ -93,6 +96,6 @@ class DeliveryWorker(SimpleWorker):
         pool.connection_kwargs["socket_timeout"], timeout = FAREWELL_SECONDS, self.connection_timeout
         pool.disconnect()
         with suppress(redis.RedisError):
-            super().teardown()
+            super().teardown()  # type: ignore[no-untyped-call]
         pool.connection_kwargs["socket_timeout"] = timeout
         pool.disconnect()

@@ -1,0 +1,77 @@
+"""The log and the outbox to look at; nobody changes them here."""
+
+from typing import Any, cast
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Max, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from .models import LoggedEvent, OutboxMessage
+
+
+class PositionPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts the whole log by its head, as positions are dense; counting rows would read all of it."""
+
+    @cached_property
+    def count(self) -> int:
+        """Say how many events there are to page through."""
+        events = cast("QuerySet[LoggedEvent]", self.object_list)
+        return (
+            super().count
+            if events.query.where
+            else LoggedEvent.objects.aggregate(head=Max("position"))["head"] or 0
+        )
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Shows rows, newest first, and offers nothing to do with them."""
+
+    actions = None
+    show_full_result_count = False
+    search_fields = ("=aggregate_id",)
+    search_help_text = "The id of an aggregate."
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+
+@admin.register(LoggedEvent)
+class LoggedEventAdmin(ReadOnlyAdmin):
+    """The event log."""
+
+    paginator = PositionPaginator
+    ordering = ("-position",)
+    list_display = (
+        "position",
+        "event_type",
+        "aggregate_type",
+        "aggregate_id",
+        "aggregate_version",
+        "occurred_at",
+    )
+
+
+@admin.register(OutboxMessage)
+class OutboxMessageAdmin(ReadOnlyAdmin):
+    """What the relay has not taken yet."""
+
+    ordering = ("-message_id",)
+    list_display = (
+        "message_id",
+        "event_type",
+        "aggregate_type",
+        "aggregate_id",
+        "aggregate_version",
+        "recorded_at",
+    )

@@ -1,0 +1,103 @@
+"""Mistakes in `settings.OUTBOX`, told with an id and a hint when Django starts."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as Remark
+from django.utils.module_loading import import_string
+
+from .options import Options
+from .subscribers import Projection, Table
+
+NUMBERS = [field.name.upper() for field in fields(Options) if field.type in (int, float)]
+MOST_BELL_SECONDS = 0.05
+
+
+@register("outbox")
+def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Check the settings of the outbox."""
+    given = getattr(settings, "OUTBOX", {})
+    if not isinstance(given, dict):
+        return [Error("OUTBOX is not a dictionary.", hint="OUTBOX = {'SUBSCRIBERS': […]}", id="outbox.E001")]
+    return [*_names(given), *_numbers(given), *_queue(given), *_database(), *_subscribers(given)]
+
+
+def _names(given: dict[str, Any]) -> Iterator[CheckMessage]:
+    known = {field.name.upper() for field in fields(Options)}
+    for name in sorted(given.keys() - known):
+        hint = f"It may name {', '.join(sorted(known))}."
+        yield Error(f"OUTBOX names {name!r}, which means nothing.", hint=hint, id="outbox.E002")
+
+
+def _numbers(given: dict[str, Any]) -> Iterator[CheckMessage]:
+    for name in NUMBERS:
+        value = given.get(name, 1)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            yield Error(f"OUTBOX[{name!r}] is {value!r}.", hint="Give a number above 0.", id="outbox.E003")
+    if isinstance(value := given.get("BELL_TIMEOUT_SECONDS", 0), int | float) and value > MOST_BELL_SECONDS:
+        hint = f"Keep it at {MOST_BELL_SECONDS} or below: the sweep finds what the bell has lost."
+        yield Remark(f"The bell may take {value} s.", hint=hint, id="outbox.W001")
+
+
+def _queue(given: dict[str, Any]) -> Iterator[CheckMessage]:
+    queue = given.get("QUEUE", Options().queue)
+    if given.get("REDIS_URL") and queue not in getattr(settings, "RQ_QUEUES", {}):
+        hint = f"Add {queue!r} to RQ_QUEUES, or name one of its queues in OUTBOX['QUEUE']."
+        yield Error(f"The queue {queue!r} of the drain jobs does not exist.", hint=hint, id="outbox.E004")
+
+
+def _database() -> Iterator[CheckMessage]:
+    if not settings.DATABASES.get("default", {}).get("ENGINE", "").endswith("postgresql"):
+        hint = "Relay and folds are written in PostgreSQL's SQL."
+        yield Error("The default database is not PostgreSQL.", hint=hint, id="outbox.E005")
+
+
+def _subscribers(given: dict[str, Any]) -> Iterator[CheckMessage]:
+    projections: list[Projection] = []
+    for path in given.get("SUBSCRIBERS", ()):
+        try:
+            found = import_string(path)
+        except ImportError as error:
+            hint = "Give the dotted path of a Projection object."
+            yield Error(f"The subscriber {path!r} cannot be imported: {error}", hint=hint, id="outbox.E006")
+            continue
+        if isinstance(found, Projection):
+            projections.append(found)
+        else:
+            hint = "Give the path of an object of outbox.subscribers.Projection."
+            yield Error(f"The subscriber {path!r} is no projection.", hint=hint, id="outbox.E007")
+    yield from _doubles("projection", [one.name for one in projections])
+    yield from _doubles("table", [table.name for one in projections for table in one.tables])
+    for one in projections:
+        yield from _projection(one)
+
+
+def _doubles(kind: str, names: list[str]) -> Iterator[CheckMessage]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            hint = f"Give each {kind} a name of its own."
+            yield Error(f"{count} subscribers have a {kind} named {name!r}.", hint=hint, id="outbox.E008")
+
+
+def _projection(one: Projection) -> Iterator[CheckMessage]:
+    if one.version < 1 or not one.tables:
+        hint = "A projection has a version from 1 on and at least one table."
+        yield Error(f"The projection {one.name!r} is not complete.", hint=hint, id="outbox.E009")
+    for table in one.tables:
+        yield from _table(one, table)
+
+
+def _table(one: Projection, table: Table) -> Iterator[CheckMessage]:
+    if "{table}" not in table.fold or "batch" not in table.fold or "event_log" in table.fold:
+        hint = "A fold is INSERT INTO {table} … SELECT … FROM batch … and never names the log."
+        yield Error(f"The fold of {one.name}.{table.name} is wrong.", hint=hint, id="outbox.E010")
+    if any("{table}" not in index for index in table.indexes):
+        hint = "CREATE INDEX ON {table} (…): its name differs by generation."
+        yield Error(
+            f"An index of {one.name}.{table.name} does not say {{table}}.", hint=hint, id="outbox.E011"
+        )

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -17,7 +18,12 @@ REGISTER = """
 INSERT INTO projection_generations (projection, generation, version, state, statements, statements_hash)
 VALUES (%s, %s, %s, %s, %s, %s)
 """
-FORGET = "DELETE FROM projection_generations WHERE projection = %s RETURNING generation"
+# What a generation keeps of its code names its tables, whatever today's code says.
+FORGET = """
+DELETE FROM projection_generations
+ WHERE projection = %s
+RETURNING ARRAY(SELECT stored ->> 'table' FROM jsonb_array_elements(statements) AS stored)
+"""
 
 
 class Cursor(Protocol):
@@ -111,9 +117,9 @@ def _create_first_generation(cursor: CursorWrapper, projection: Projection) -> N
 
 def _drop_generations(cursor: CursorWrapper, projection: Projection) -> None:
     cursor.execute(FORGET, [projection.name])
-    generations = [generation for (generation,) in cursor.fetchall()]
+    tables = [table for (names,) in cursor.fetchall() for table in names]
+    for view in {re.sub(r"_g[0-9]+$", "", table) for table in tables}:
+        cursor.execute(f'DROP VIEW IF EXISTS "{view}"')
+    for table in tables:
+        cursor.execute(f'DROP TABLE "{table}"')
     cursor.execute("DELETE FROM checkpoints WHERE subscriber = %s", [projection.name])
-    for table in projection.tables:
-        cursor.execute(f'DROP VIEW IF EXISTS "read_{table.name}"')
-        for generation in generations:
-            cursor.execute(f'DROP TABLE "{table_name(table.name, generation)}"')

@@ -11,7 +11,7 @@ projection = Projection(
     tables=(
         Table(
             name="user_dashboard",
-            # Sums of bigint are numeric; they are kept as bigint. `credit_limit` is NULL where no account was opened.
+            # `credit_limit` is NULL where no account was opened.
             columns_ddl="""
                 user_id              bigint  NOT NULL PRIMARY KEY,
                 customer_number      text,
@@ -38,6 +38,19 @@ projection = Projection(
                 row_version          bigint  NOT NULL
             """,
             fold=fold("user_dashboard"),
+            fillfactor=70,
+        ),
+        # An event says how its order stands now; what that changes in the counts by status depends on how it stood.
+        Table(
+            name="user_orders",
+            columns_ddl="""
+                order_id    bigint  NOT NULL PRIMARY KEY,
+                user_id     bigint  NOT NULL,
+                status      text    NOT NULL,
+                open_amount numeric NOT NULL,
+                row_version bigint  NOT NULL
+            """,
+            fold=fold("user_orders"),
             fillfactor=70,
         ),
     ),

@@ -1,19 +1,17 @@
--- Folds a batch into one row per user. Events carry the status that they lead to; the one they leave follows from
--- the way of an order: what is shipped or cancelled was paid if money had come in, and confirmed if not.
+-- Folds a batch into one row per user; how an order stood before the batch is read in user_orders, which is folded next.
 INSERT INTO {table} AS own (
     user_id, customer_number, orders, lines, units, spent, credit_notes, units_returned, returned, cancelled, paid,
     open_amount, orders_confirmed, orders_paid, orders_shipped, orders_delivered, orders_cancelled, credit_limit,
     first_order_at, last_order_at, last_order_id, last_order_reference, row_version)
 WITH facts AS (
-    SELECT said.user_id, position, aggregate_id, event_type, occurred_at, said.customer_number, said.status, said.amount,
-           said.total, said.units, said.open_amount, said."limit", said.reference,
-           coalesce(said.refund, 0) AS refund,
-           CASE event_type WHEN 'OrderPlaced' THEN jsonb_array_length(said.lines) END AS lines,
-           CASE event_type WHEN 'OrderShipped' THEN said.paid > 0 WHEN 'OrderCancelled' THEN said.refund > 0 END AS was_paid
+    SELECT position, event_type, aggregate_type, aggregate_id, aggregate_version, occurred_at,
+           said.user_id, said.customer_number, said.reference, said.status, said.open_amount, said.amount, said.refund,
+           said.total, said.units, said."limit",
+           CASE event_type WHEN 'OrderPlaced' THEN jsonb_array_length(said.lines) END AS lines
       FROM batch
      CROSS JOIN LATERAL jsonb_to_record(payload)  -- opens the payload once, not once per key
-                     AS said (user_id bigint, customer_number text, status text, amount numeric, total numeric, paid numeric,
-                              units bigint, open_amount numeric, refund numeric, "limit" numeric, reference text, lines jsonb)
+                     AS said (user_id bigint, customer_number text, reference text, status text, open_amount numeric,
+                              amount numeric, refund numeric, total numeric, units bigint, "limit" numeric, lines jsonb)
      WHERE aggregate_type IN ('order', 'credit_note', 'credit_account') AND said.user_id IS NOT NULL
 ), sums AS (
     SELECT user_id,
@@ -25,23 +23,34 @@ WITH facts AS (
            coalesce(sum(units) FILTER (WHERE event_type = 'CreditNoteRecorded'), 0) AS units_returned,
            coalesce(sum(total) FILTER (WHERE event_type = 'CreditNoteRecorded'), 0) AS returned,
            coalesce(sum(amount) FILTER (WHERE event_type = 'OrderCancelled'), 0) AS cancelled,
-           coalesce(sum(CASE event_type WHEN 'PaymentCharged' THEN amount WHEN 'OrderCancelled' THEN -refund END), 0) AS paid,
-           coalesce(sum(CASE event_type WHEN 'OrderPlaced' THEN open_amount
-                                        WHEN 'PaymentCharged' THEN -amount
-                                        WHEN 'ItemsReturned' THEN -amount
-                                        WHEN 'OrderCancelled' THEN open_amount - (amount - refund) END), 0) AS open_amount,
-           count(*) FILTER (WHERE event_type = 'OrderPlaced')
-           - count(*) FILTER (WHERE event_type = 'PaymentCharged' AND status = 'paid' OR NOT was_paid) AS orders_confirmed,
-           count(*) FILTER (WHERE event_type = 'PaymentCharged' AND status = 'paid')
-           - count(*) FILTER (WHERE was_paid) AS orders_paid,
-           count(*) FILTER (WHERE event_type = 'OrderShipped')
-           - count(*) FILTER (WHERE event_type = 'OrderDelivered') AS orders_shipped,
-           count(*) FILTER (WHERE event_type = 'OrderDelivered') AS orders_delivered,
-           count(*) FILTER (WHERE event_type = 'OrderCancelled') AS orders_cancelled,
+           coalesce(sum(amount) FILTER (WHERE event_type = 'PaymentCharged'), 0) - coalesce(sum(refund), 0) AS paid,
            min(occurred_at) FILTER (WHERE event_type = 'OrderPlaced') AS first_order_at,
            max(position) AS row_version
       FROM facts
      GROUP BY user_id
+), standing AS (
+    SELECT DISTINCT ON (aggregate_id) aggregate_id AS order_id, user_id, status, open_amount
+      FROM facts
+     WHERE aggregate_type = 'order'
+     ORDER BY aggregate_id, aggregate_version DESC
+), moved AS (
+    SELECT standing.user_id,
+           sum(standing.open_amount - coalesce(before.open_amount, 0)) AS open_amount,
+           count(*) FILTER (WHERE standing.status = 'confirmed')
+           - count(*) FILTER (WHERE before.status = 'confirmed') AS orders_confirmed,
+           count(*) FILTER (WHERE standing.status = 'paid')
+           - count(*) FILTER (WHERE before.status = 'paid') AS orders_paid,
+           count(*) FILTER (WHERE standing.status = 'shipped')
+           - count(*) FILTER (WHERE before.status = 'shipped') AS orders_shipped,
+           count(*) FILTER (WHERE standing.status = 'delivered')
+           - count(*) FILTER (WHERE before.status = 'delivered') AS orders_delivered,
+           count(*) FILTER (WHERE standing.status = 'cancelled')
+           - count(*) FILTER (WHERE before.status = 'cancelled') AS orders_cancelled
+      FROM standing
+      LEFT JOIN LATERAL (  -- OFFSET 0: always by primary key, whatever the planner believes of a growing table
+           SELECT status, open_amount FROM {table:user_orders} WHERE order_id = standing.order_id OFFSET 0
+           ) AS before ON true
+     GROUP BY standing.user_id
 ), last_order AS (
     SELECT DISTINCT ON (user_id) user_id, occurred_at AS last_order_at, aggregate_id AS last_order_id,
            reference AS last_order_reference
@@ -60,9 +69,11 @@ WITH facts AS (
      ORDER BY user_id, position DESC
 )
 SELECT user_id, customer_number, orders, lines, units, spent, credit_notes, units_returned, returned, cancelled, paid,
-       open_amount, orders_confirmed, orders_paid, orders_shipped, orders_delivered, orders_cancelled, credit_limit,
+       coalesce(open_amount, 0), coalesce(orders_confirmed, 0), coalesce(orders_paid, 0), coalesce(orders_shipped, 0),
+       coalesce(orders_delivered, 0), coalesce(orders_cancelled, 0), credit_limit,
        first_order_at, last_order_at, last_order_id, last_order_reference, row_version
   FROM sums
+  LEFT JOIN moved USING (user_id)
   LEFT JOIN last_order USING (user_id)
   LEFT JOIN numbered USING (user_id)
   LEFT JOIN credit USING (user_id)

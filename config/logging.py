@@ -21,6 +21,7 @@ def configure_structlog() -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            _drop_start_of_request,
             *SHARED_PROCESSORS,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
@@ -60,6 +61,13 @@ def _renderers(log_format: str) -> list[Processor]:
     if log_format == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
     return [_drop_time, structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)]
+
+
+def _drop_start_of_request(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """One line a request is enough: the one that says how it ended."""
+    if event["event"] == "request_started":
+        raise structlog.DropEvent
+    return event
 
 
 def _drop_time(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

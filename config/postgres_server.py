@@ -6,14 +6,17 @@ import os
 import pwd
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 from .data_folder import DataFolder, reachable, write_private
 from .server_process import Server, ServiceError, find, free_port, launch
 
+ORPHANS_TIMEOUT_SECONDS = 30
 UNPRIVILEGED_USER = "nobody"
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -48,6 +51,7 @@ def start(folder: DataFolder, *, fast: bool) -> None:
     binaries = _binaries(folder)
     if not (_cluster(folder) / "PG_VERSION").exists():
         _create_cluster(folder, binaries)
+    _forget_zombie(_cluster(folder))
     port = free_port()
     settings = SETTINGS | (FAST_SETTINGS if fast else {}) | {"port": str(port)}
     arguments = [f"--{name}={value}" for name, value in settings.items()]
@@ -57,6 +61,27 @@ def start(folder: DataFolder, *, fast: bool) -> None:
 
 def _cluster(folder: DataFolder) -> Path:
     return folder.postgres_home / "postgres"
+
+
+def _forget_zombie(cluster: Path) -> None:
+    """Remove the pid file of a server that ended and was never waited for, as in a container without an init.
+
+    PostgreSQL takes such a process for a running server. Its children may still write: they must end first.
+    """
+    file = cluster / "postmaster.pid"
+    with contextlib.suppress(FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
+        if psutil.Process(int(file.read_text().splitlines()[0])).status() == psutil.STATUS_ZOMBIE:
+            deadline = time.monotonic() + ORPHANS_TIMEOUT_SECONDS
+            while _has_workers(cluster):
+                if time.monotonic() > deadline:
+                    raise ServiceError(f"A server was killed, but processes of it still work in {cluster}.")
+                time.sleep(0.05)
+            file.unlink()
+
+
+def _has_workers(cluster: Path) -> bool:
+    """Say whether any process works in the cluster; all of PostgreSQL's have it as their working directory."""
+    return any(process.info["cwd"] == str(cluster) for process in psutil.process_iter(["cwd"]))
 
 
 def _answers(folder: DataFolder, port: int) -> bool:

@@ -51,7 +51,7 @@ def main() -> int:
     except ServiceError as error:
         return _fail(str(error))
     except subprocess.CalledProcessError as error:
-        return _fail(f"`{' '.join(map(str, error.cmd[1:3]))}` failed (exit code {error.returncode}).")
+        return _fail(f"`manage.py {error.cmd[2]}` failed (exit code {error.returncode}).")
     except KeyboardInterrupt:
         return _fail("Interrupted; what was done stays, and the next start goes on from there.")
 
@@ -85,15 +85,21 @@ def demo() -> int:
 
 def stop() -> int:
     """Stop a shop that runs, and whatever an interrupted one left behind."""
+    stopped = _end_runner()
+    _end_children(_read_children())
+    stopped += [services.stop(folder) for folder in (services.DATA_DIR, services.DATA_DIR / "test")]
+    _say("Stopped; the data stays." if any(stopped) else "Nothing ran.")
+    return 0
+
+
+def _end_runner() -> list[bool]:
     with contextlib.suppress(FileNotFoundError, ValueError, psutil.Error):
         runner = psutil.Process(int(LOCK.read_text()))
         if "config.shop" in runner.cmdline():
             runner.terminate()
-            runner.wait(2 * STOP_TIMEOUT_SECONDS + services.STOP_TIMEOUT_SECONDS)
-    _end_children(_read_children())
-    stopped = [services.stop(folder) for folder in (services.DATA_DIR, services.DATA_DIR / "test")]
-    _say("Stopped." if any(stopped) else "Nothing ran.")
-    return 0
+            runner.wait(STOP_TIMEOUT_SECONDS + services.STOP_TIMEOUT_SECONDS)
+            return [True]
+    return [False]
 
 
 @contextlib.contextmanager
@@ -156,7 +162,7 @@ def _serve(port: int) -> int:
             "--worker-class=gthread", f"--workers={WEB_PROCESSES}", f"--threads={WEB_THREADS}",
             "--log-level=warning", "--no-control-socket",
         ],
-        "worker": _manage("rqworker", "delivery", "--worker-class", "outbox.worker.DeliveryWorker"),
+        "worker": _manage("rqworker", "delivery", "--worker-class=outbox.worker.DeliveryWorker", "--verbosity=0"),
     }  # fmt: skip
 
     def started(pids: list[int]) -> None:

@@ -2,9 +2,9 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -15,7 +15,7 @@ import redis
 
 from config import data_folder, postgres_server, services, valkey_server
 from config.data_folder import DataFolder
-from config.server_process import ServiceError
+from config.server_process import ServiceError, is_alive
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops privileges")
 
@@ -68,13 +68,17 @@ def test_data_outlives_a_stop(folder):
     assert read_it(folder) == "for good"
 
 
-def test_killed_servers_are_recognised_and_started_again(folder):
+@pytest.mark.parametrize("waited_for", [True, False], ids=["gone", "zombies"])
+def test_killed_servers_are_recognised_and_started_again(folder, waited_for):
     services.start(folder)
     write_something(folder)
     processes = [server.process for server in servers(folder)]
     for process in processes:
-        process.send_signal(signal.SIGKILL)
-    psutil.wait_procs(processes, timeout=10)
+        process.kill()
+    if waited_for:
+        psutil.wait_procs(processes, timeout=10)
+    while any(map(is_alive, processes)):
+        time.sleep(0.01)
 
     assert services.urls(folder) is None
     assert services.start(folder)

@@ -9,7 +9,8 @@ from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
-from django.db import transaction
+import psycopg
+from django.db import DatabaseError, connection, transaction
 from psycopg import errors
 
 from .commands import (
@@ -62,27 +63,23 @@ def handle_batch(requests: Sequence[Request]) -> list[Outcome]:
     The requests' keys must differ. Raises StillRunning and KeyReused for the batch as a whole. Inside a transaction
     of the caller's, a lost race is the caller's to repeat.
     """
-    attempts = 1 if transaction.get_connection().in_atomic_block else ATTEMPTS
-    for _ in range(attempts - 1):
+    attempts = 1 if connection.in_atomic_block else ATTEMPTS
+    for attempt in range(1, attempts + 1):
         try:
             return _run(requests)
-        except RACES:
-            continue
-    return _run(requests)
+        except (psycopg.Error, DatabaseError) as error:
+            if attempt == attempts or not isinstance(error.__cause__ or error, RACES):
+                raise
+    raise AssertionError("the last attempt returns or raises")
 
 
-@transaction.atomic
 def _run(requests: Sequence[Request]) -> list[Outcome]:
     keys = [request.key for request in requests if request.key is not None]
-    loaded = load(needs_of(request.command for request in requests), keys)
-    repository = Repository(loaded)
-    decided = [_outcome(request, repository) for request in requests]
-    message_ids = iter(repository.append())
-    outcomes = [
-        _answered(request, replace(outcome, message_ids=tuple(next(message_ids) for _ in outcome.events)))
-        for request, outcome in zip(requests, decided, strict=True)
-    ]
-    save(repository, _new_answers(requests, outcomes))
+    with transaction.atomic():
+        repository = Repository(load(needs_of(request.command for request in requests), keys))
+        decided = [_outcome(request, repository) for request in requests]
+        outcomes = _answered(requests, decided, repository.append())
+        save(repository, _new_answers(requests, outcomes))
     return outcomes
 
 
@@ -97,12 +94,21 @@ def _outcome(request: Request, repository: Repository) -> Outcome:
     return Outcome(state=state, events=events, head=repository.loaded.head)
 
 
-def _answered(request: Request, outcome: Outcome) -> Outcome:
-    """Render the answer of a new outcome; only rules' refusals have one."""
-    if outcome.replayed or not isinstance(outcome.refusal, Refusal | None):
-        return outcome
-    answer = request.render(outcome) if request.render else Answer(status=422 if outcome.refusal else 200)
-    return replace(outcome, answer=answer)
+def _answered(
+    requests: Sequence[Request], decided: Sequence[Outcome], message_ids: Sequence[int]
+) -> list[Outcome]:
+    """Complete the outcomes with their messages' identities and answers; only new ones and rules' refusals have any."""
+    identities = iter(message_ids)
+    outcomes = []
+    for request, bare in zip(requests, decided, strict=True):
+        outcome = replace(bare, message_ids=tuple(next(identities) for _ in bare.events))
+        if not outcome.replayed and isinstance(outcome.refusal, Refusal | None):
+            answer = (
+                request.render(outcome) if request.render else Answer(status=422 if outcome.refusal else 200)
+            )
+            outcome = replace(outcome, answer=answer)
+        outcomes.append(outcome)
+    return outcomes
 
 
 def _new_answers(requests: Sequence[Request], outcomes: Sequence[Outcome]) -> list[tuple[Key, Answer]]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from .exceptions import KeyReused
 
 # The function takes the locks, then reads with a newer snapshot: a lock that was just freed belongs to a transaction
@@ -44,5 +46,7 @@ def stored_answers(rows: Sequence[tuple[Any, ...]], keys: Sequence[Key]) -> dict
             fingerprint, status, headers, body = row
             if bytes(fingerprint) != key.fingerprint:
                 raise KeyReused(key=key.value)
-            found[key] = Answer(status=status, headers=headers, body=body)
+            found[key] = Answer(
+                status=status, headers=orjson.loads(headers), body=body
+            )  # Django leaves jsonb as text
     return found

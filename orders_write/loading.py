@@ -7,12 +7,14 @@ whoever changes the product holds too.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from django.db import connection
+from psycopg.pq import TransactionStatus
 from psycopg.rows import namedtuple_row
 
 from .domain.credit import CreditAccount
@@ -100,7 +102,7 @@ def load(needs: Needs, keys: Sequence[Key]) -> Loaded:
     KeyReused when one was used for another request.
     """
     try:
-        with connection.connection.pipeline():
+        with _transaction_in_a_pipeline():
             asked = _ask_all(needs, keys)
     except psycopg.DatabaseError as error:
         if error.sqlstate == STILL_RUNNING:
@@ -122,6 +124,19 @@ def load(needs: Needs, keys: Sequence[Key]) -> Loaded:
         product_ids=deque(drawn.product_ids),
         head=drawn.head,
     )
+
+
+@contextmanager
+def _transaction_in_a_pipeline() -> Iterator[None]:
+    """Open the transaction that Django believes open; psycopg's own BEGIN would cost a round trip of its own."""
+    raw = connection.connection
+    begins = raw.info.transaction_status == TransactionStatus.IDLE
+    if begins:
+        raw.autocommit = True
+    with raw.pipeline():
+        if begins:
+            _ask("BEGIN", ())
+        yield
 
 
 def _ask_all(needs: Needs, keys: Sequence[Key]) -> dict[str, psycopg.RawCursor[Any]]:

@@ -6,7 +6,7 @@ are paged by an opaque cursor: `next` of one page is `after` of the following on
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -19,6 +19,7 @@ from django.db import connection
 from orders_write.events import Status
 
 SQL = Path(__file__).resolve().parent / "sql" / "queries"
+ROWS_AT_ONCE = 2_000
 
 
 class InvalidQuestion(ValueError):
@@ -182,6 +183,44 @@ def product(sku: str) -> str | None:
     return _one(statement, {"sku": sku})
 
 
+ORDER_TOTALS = """
+SELECT reference, placed_at, customer_number, country, lines, units, total
+  FROM read_order_search WHERE source = %(source)s ORDER BY order_id
+"""
+CUSTOMER_TOTALS = """
+SELECT customer_number, orders, lines, units, spent, first_order_at, last_order_at, last_order_reference,
+       credit_notes, returned
+  FROM read_user_dashboard WHERE customer_number IS NOT NULL ORDER BY user_id
+"""
+COUNTRY_DAYS = """
+SELECT day, country, sum(orders), sum(lines), sum(units), sum(gross)
+  FROM (SELECT day, country, 0 AS orders, lines, units, gross FROM read_daily_revenue
+        UNION ALL
+        SELECT day, country, orders, 0, 0, 0 FROM read_daily_orders) AS figures
+ WHERE day BETWEEN %(start)s AND %(end)s
+ GROUP BY day, country ORDER BY day, country
+"""
+
+
+def order_totals(source: str) -> Iterator[tuple[Any, ...]]:
+    """Yield (reference, placed_at, customer_number, country, lines, units, total) of every order of a source."""
+    return _rows(ORDER_TOTALS, {"source": source})
+
+
+def customer_totals() -> Iterator[tuple[Any, ...]]:
+    """Yield every customer who has a number.
+
+    A row is (customer_number, orders, lines, units, spent, first_order_at, last_order_at, last_order_reference,
+    credit_notes, returned).
+    """
+    return _rows(CUSTOMER_TOTALS, {})
+
+
+def country_days(start: date, end: date) -> Iterator[tuple[Any, ...]]:
+    """Yield (day, country, orders, lines, units, gross) for the days from `start` to `end`, both included."""
+    return _rows(COUNTRY_DAYS, {"start": start, "end": end})
+
+
 def _order_conditions(
     user_id: int | None, filters: OrderFilters, after: str | None
 ) -> tuple[list[str], dict[str, Any]]:
@@ -285,3 +324,11 @@ def _one(statement: str, parameters: Mapping[str, Any]) -> str | None:
         cursor.execute(statement, parameters)
         row: tuple[str] | None = cursor.fetchone()
     return row[0] if row else None
+
+
+def _rows(statement: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """Stream rows, so that any number of them fits into memory."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(statement, parameters)
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            yield from rows

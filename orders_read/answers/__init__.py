@@ -1,0 +1,1 @@
+"""Compare the read models with the known answers of a real data set."""

@@ -5,11 +5,11 @@ LOCK := --quiet --strip-extras --generate-hashes --no-emit-find-links --no-emit-
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help run demo stop test lint bench lock
+.PHONY: help run demo stop test lint coverage bench lock
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run.stamp ## start the shop, with a month of real orders in it; Ctrl-C stops it and keeps the data
 	@$(BIN)/python -m config.shop run $(if $(PORT),--port=$(PORT))
@@ -25,6 +25,9 @@ test: .venv/dev.stamp ## lint, types, import contracts, migrations, tests: what 
 
 lint: .venv/dev.stamp ## only what needs no server: ruff, mypy, import contracts
 	@$(BIN)/python -m tests.run --lint
+
+coverage: .venv/dev.stamp ## the tests, with what they cover
+	@$(BIN)/pytest -q -n 2 --cov --cov-report=term
 
 bench: .venv/dev.stamp ## measure the figures of the README
 	@$(BIN)/python -m benchmarks

@@ -71,7 +71,7 @@ def _drop_start_of_request(_: WrappedLogger, __: str, event: EventDict) -> Event
 
 
 def _drop_time(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Leave the time to the terminal, the container or the journal, which print their own."""
+    """Leave the time to the terminal, or to what collects the lines."""
     event.pop("timestamp", None)
     return event
 

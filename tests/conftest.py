@@ -1,6 +1,7 @@
 """Fixtures for tests that touch PostgreSQL or Redis: real servers, real commits."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import psycopg
 import pytest
@@ -61,9 +62,15 @@ def _superuser(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Ite
 
 
 @pytest.fixture
-def database(_superuser: Connection, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def empty_database(_superuser: Connection) -> Callable[[], object]:
+    """Give the function that empties the database, for tests that do so in between (examples of Hypothesis)."""
+    return partial(_superuser.execute, EMPTY_THE_DATABASE)
+
+
+@pytest.fixture
+def database(empty_database: Callable[[], object], django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Let a test commit for real, in a database that it finds empty."""
-    _superuser.execute(EMPTY_THE_DATABASE)
+    empty_database()
     with django_db_blocker.unblock():
         yield
         if connection.connection and not connection.get_autocommit():

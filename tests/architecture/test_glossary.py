@@ -22,7 +22,7 @@ def rows(text):
 
 def pattern(word):
     """Match a word or its plural, however written: dead letter, dead_letters, DeadLetter."""
-    return re.compile(r"(?<![^\W_])" + r"[\s_-]?".join(word.split()) + r"s?(?![^\W_A-Z])", re.IGNORECASE)
+    return re.compile(r"(?<![A-Za-z0-9])(?i:" + r"[\s_-]?".join(word.split()) + r"s?)(?![a-z0-9])")
 
 
 @cache

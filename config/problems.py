@@ -180,6 +180,8 @@ def _failed(error: Exception) -> HttpResponse:
     if isinstance(error, TRANSIENT):
         logger.warning("The database cannot answer: %s", error)
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": RETRY_AFTER_SECONDS})
+    if isinstance(error.__cause__ or error, psycopg.errors.NumericValueOutOfRange):
+        return problem(HTTPStatus.BAD_REQUEST, "It leads to a number that is larger than this system keeps.")
     logger.error("A request failed", exc_info=error)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR)
 

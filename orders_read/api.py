@@ -9,7 +9,7 @@ from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from . import answers, queries
+from . import queries, schemas
 from .filters import (
     CatalogueParameters,
     OrderParameters,
@@ -30,7 +30,7 @@ class Orders(APIView):
         operation_id="orders",
         tags=["orders"],
         parameters=described(OrderParameters),
-        responses=answers.OrderPage,
+        responses=schemas.OrderPage,
     )
     def get(self, request: Request) -> HttpResponse:
         """List orders, newest first: your own, or as staff all."""
@@ -45,7 +45,7 @@ class Order(APIView):
         operation_id="order",
         tags=["orders"],
         parameters=[OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER)],
-        responses={200: answers.Order, 304: None},
+        responses={200: schemas.Order, 304: None},
     )
     def get(self, request: Request, order_id: int) -> HttpResponse:
         """Show an order with its timeline. Anybody else's does not exist for a customer."""
@@ -71,7 +71,7 @@ class Search(APIView):
         operation_id="search",
         tags=["orders"],
         parameters=described(SearchParameters),
-        responses=answers.OrderPage,
+        responses=schemas.OrderPage,
     )
     def get(self, request: Request) -> HttpResponse:
         """Find orders by words, id or reference: your own, or as staff all."""
@@ -86,7 +86,7 @@ class Dashboard(APIView):
         operation_id="dashboard",
         tags=["customers"],
         parameters=described(DashboardParameters),
-        responses=answers.Dashboard,
+        responses=schemas.Dashboard,
     )
     def get(self, request: Request) -> HttpResponse:
         """Show your own dashboard, or as staff anybody's."""
@@ -105,7 +105,7 @@ class DailyRevenue(APIView):
         operation_id="daily_revenue",
         tags=["analytics"],
         parameters=described(RevenueParameters),
-        responses=answers.Revenue,
+        responses=schemas.Revenue,
     )
     def get(self, request: Request) -> HttpResponse:
         """Show revenue by day, month, category or country. Staff only."""
@@ -121,7 +121,7 @@ class ProductSales(APIView):
         operation_id="product_sales",
         tags=["analytics"],
         parameters=described(ProductSalesParameters),
-        responses=answers.ProductSalesPage,
+        responses=schemas.ProductSalesPage,
     )
     def get(self, request: Request) -> HttpResponse:
         """List what products sold, the greatest first. Staff only."""
@@ -135,7 +135,7 @@ class Products(APIView):
         operation_id="products",
         tags=["products"],
         parameters=described(CatalogueParameters),
-        responses=answers.ProductPage,
+        responses=schemas.ProductPage,
     )
     def get(self, request: Request) -> HttpResponse:
         """List what can be bought, by SKU."""
@@ -145,7 +145,7 @@ class Products(APIView):
 class Product(APIView):
     """One product."""
 
-    @extend_schema(operation_id="product", tags=["products"], responses=answers.Product)
+    @extend_schema(operation_id="product", tags=["products"], responses=schemas.Product)
     def get(self, request: Request, sku: str) -> HttpResponse:
         """Show a product, retired or not."""
         NoParameters(request.query_params).question()

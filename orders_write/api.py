@@ -9,7 +9,6 @@ from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request as HttpRequest
 
 from . import examples
-from .answers import CreditAccountAnswer, CreditNoteAnswer, OrderAnswer, PlacedOrderAnswer, ProductAnswer
 from .command_view import CommandView
 from .documents import (
     Document,
@@ -23,6 +22,7 @@ from .exceptions import NotFound
 from .fields import LARGEST_ID
 from .requests import Outcome, Request
 from .returns import credit_note_for
+from .schemas import CreditAccountAnswer, CreditNoteAnswer, OrderAnswer, PlacedOrderAnswer, ProductAnswer
 from .serializers import (
     CancelOrderBody,
     ChargePaymentBody,

@@ -14,7 +14,7 @@ from rest_framework import exceptions as rest
 from rest_framework import status
 from rest_framework.views import APIView
 
-from outbox import epoch
+from outbox.epoch import current_epoch
 from outbox.tokens import CommandToken, sign
 
 from .commands import Command
@@ -54,12 +54,12 @@ class CommandView(APIView):
         `created` is the member of the document that names what was created, for its Location; empty when that has no
         address. A refusal is answered, and kept under the key like any other answer.
         """
-        token_epoch = epoch.current()
+        epoch = current_epoch()
 
         def render(outcome: Outcome) -> Answer:
             if isinstance(outcome.refusal, Refusal):
                 return self._refused(outcome.refusal)
-            token = CommandToken(token_epoch, outcome.message_ids[-1], outcome.head)
+            token = CommandToken(epoch, outcome.message_ids[-1], outcome.head)
             return self._answer(document(outcome, asked), sign(token), created)
 
         asked = self._request(body, command, render)

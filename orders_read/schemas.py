@@ -40,8 +40,19 @@ class Recipient(serializers.Serializer[Any]):
     city = serializers.CharField(allow_null=True)
 
 
+class ReturnedLine(serializers.Serializer[Any]):
+    """What came back of one line now (`qty`) and in all (`returned`)."""
+
+    line_no = serializers.IntegerField()
+    product_id = serializers.CharField()
+    sku = serializers.CharField()
+    qty = serializers.IntegerField()
+    amount = Amount()
+    returned = serializers.IntegerField()
+
+
 class TimelineEntry(serializers.Serializer[Any]):
-    """What happened to an order, when and by whom; further members tell what is particular to the event."""
+    """What happened to an order, when and by whom; the members from `amount` on are there when the event has them."""
 
     event = serializers.CharField()
     version = serializers.IntegerField()
@@ -50,6 +61,15 @@ class TimelineEntry(serializers.Serializer[Any]):
     recorded_at = serializers.DateTimeField()
     by = serializers.CharField()
     status = serializers.ChoiceField(STATUSES)
+    amount = Amount(required=False)
+    reference = serializers.CharField(required=False)
+    method = serializers.CharField(required=False)
+    carrier = serializers.CharField(required=False)
+    tracking_number = serializers.CharField(required=False)
+    reason = serializers.CharField(required=False)
+    refund = Amount(required=False)
+    credit_note_id = serializers.CharField(required=False)
+    lines = ReturnedLine(many=True, required=False)
 
 
 class Order(serializers.Serializer[Any]):

@@ -3,20 +3,32 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.views import APIView
 
 import orders_read.api as read
+import orders_read.pages as show
 import orders_write.api as write
+import orders_write.pages as act
 from orders_write.login import ObtainToken
 
 from . import problems
 
 
 def both(question: type[APIView], command: type[APIView]) -> Any:
-    """Serve a question (GET) and a command (POST) at one path."""
-    return type(question.__name__, (question, command), {"__doc__": question.__doc__}).as_view()
+    """Serve a question (GET) and a command (POST) at one path, each with its own permissions."""
+
+    class Both(question, command):  # type: ignore[misc,valid-type]
+        __doc__ = question.__doc__
+
+        def get_permissions(self) -> list[Any]:
+            asked = command if self.request.method == "POST" else question
+            return [permission() for permission in asked.permission_classes]
+
+    Both.__name__ = question.__name__
+    return Both.as_view()
 
 
 API = [
@@ -41,8 +53,24 @@ API = [
     path("analytics/product-sales", read.ProductSales.as_view(), name="product_sales"),
 ]
 
-# Pages that show, then pages that send commands.
-PAGES: list[Any] = []
+# Pages that show, then pages that take a form, run a command and redirect to one that shows.
+PAGES = [
+    path("login/", LoginView.as_view(template_name="login.html"), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("", show.start, name="start"),
+    path("dashboard/", show.dashboard, name="dashboard"),
+    path("orders/", show.order_list, name="order_list"),
+    path("orders/<int:order_id>/", show.order_page, name="order_page"),
+    path("orders/new/", show.new_order, name="new_order"),
+    path("products/", show.catalogue, name="catalogue"),
+    path("revenue/", show.revenue, name="revenue"),
+    path("orders/new/draft/", act.draft_order, name="draft_order"),
+    path("orders/new/place/", act.place_order, name="place_order"),
+    path("orders/<int:order_id>/pay/", act.pay_order, name="pay_order"),
+    path("orders/<int:order_id>/ship/", act.ship_order, name="ship_order"),
+    path("orders/<int:order_id>/deliver/", act.deliver_order, name="deliver_order"),
+    path("orders/<int:order_id>/cancel/", act.cancel_order, name="cancel_order"),
+]
 
 # Who is alive, who is ready, how far the read models are.
 HEALTH: list[Any] = []

@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             comparisons = compare(folder, source, rejects)
         except files.Unreadable as error:
             raise CommandError(str(error), returncode=UNREADABLE) from error
-        Console(file=self.stdout).print(shown(comparisons))
+        Console(file=cast(IO[str], self.stdout)).print(shown(comparisons))
         if different := sum(comparison.different for comparison in comparisons):
             raise CommandError(f"{different} answers differ.", returncode=1)
         self.stdout.write(f"All {sum(comparison.compared for comparison in comparisons)} answers are equal.")

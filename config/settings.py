@@ -3,6 +3,7 @@
 `DATABASE_URL` and `REDIS_URL` name the servers; without them the embedded ones are used (config.services).
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,7 @@ LOGOUT_REDIRECT_URL = "/login/"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",  # first, so that 401 names how to log in
+        "orders_write.authentication.PlainTokenAuthentication",  # first, so that 401 names how to log in
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -200,5 +201,6 @@ STORAGES = {
     },
 }
 
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line a request: its end tells all
 configure_structlog()
 LOGGING = logging_settings(env.str("LOG_FORMAT", default="console"), env.str("LOG_LEVEL", default="INFO"))

@@ -1,0 +1,106 @@
+"""Tests of who may speak to the API: by token, or by the session of the pages."""
+
+import pytest
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from orders_write.authentication import PlainTokenAuthentication
+from orders_write.models import User
+from tests.clients import anonymous
+
+from .shop import list_products
+from .test_api import MUGS
+
+pytestmark = pytest.mark.usefixtures("database")
+
+FIELDS = [field.attname for field in User._meta.concrete_fields]
+CREDENTIALS = {"username": "ada", "password": "correct horse"}
+
+
+@pytest.fixture
+def ada(database):
+    cache.clear()
+    list_products("mug")
+    yield User.objects.create_user(**CREDENTIALS)
+    cache.clear()
+
+
+def test_a_password_is_exchanged_for_a_token(ada):
+    client = anonymous()
+
+    response = client.post("/api/v1/token", CREDENTIALS)
+    client.credentials(HTTP_AUTHORIZATION=f"Token {response.json()['token']}")
+
+    assert response["Cache-Control"] == "no-store"
+    assert client.post("/api/v1/orders", MUGS).json()["user_id"] == str(ada.pk)
+    assert client.post("/api/v1/token", CREDENTIALS).json() == response.json()
+
+
+@pytest.mark.parametrize("changes", [{"password": "wrong"}, {"username": "nobody"}])
+def test_a_wrong_password_is_refused(ada, changes):
+    response = anonymous().post("/api/v1/token", CREDENTIALS | changes)
+
+    assert (response.status_code, response["WWW-Authenticate"]) == (401, "Token")
+
+
+def test_a_user_who_was_put_out_gets_in_no_more(ada):
+    token = anonymous().post("/api/v1/token", CREDENTIALS).json()["token"]
+    User.objects.update(is_active=False)
+    client = anonymous()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
+
+    assert anonymous().post("/api/v1/token", CREDENTIALS).status_code == 401
+    assert client.get("/api/v1/orders").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"username": "ada"}, {"username": 1, "password": "x"}, CREDENTIALS | {"remember": True}]
+)
+def test_credentials_have_a_shape_too(ada, body):
+    assert anonymous().post("/api/v1/token", body).status_code == 400
+
+
+def test_guessing_a_password_is_slowed_down(ada):
+    guesses = [anonymous().post("/api/v1/token", CREDENTIALS | {"password": str(n)}) for n in range(11)]
+    # What a client says about its own address changes nothing.
+    elsewhere = anonymous().post("/api/v1/token", CREDENTIALS, HTTP_X_FORWARDED_FOR="192.0.2.1")
+
+    assert [each.status_code for each in guesses] == [401] * 10 + [429]
+    assert 0 < int(guesses[-1]["Retry-After"]) <= 60
+    assert elsewhere.status_code == 429
+
+
+def test_the_session_of_the_pages_serves_the_api(ada):
+    client = APIClient()
+    client.login(**CREDENTIALS)
+
+    assert client.post("/api/v1/orders", MUGS).status_code == 201
+    assert client.get("/api/v1/orders").status_code == 200
+
+
+def test_a_session_needs_the_csrf_token(ada):
+    client = APIClient(enforce_csrf_checks=True)
+    client.login(**CREDENTIALS)
+
+    response = client.post("/api/v1/orders", MUGS)
+
+    assert (response.status_code, response["Content-Type"]) == (403, "application/problem+json")
+    assert "CSRF" in response.json()["detail"]
+
+
+def test_a_token_needs_no_csrf_token(ada):
+    client = APIClient(enforce_csrf_checks=True)
+    token = client.post("/api/v1/token", CREDENTIALS).json()["token"]
+    client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
+
+    assert client.post("/api/v1/orders", MUGS).status_code == 201
+
+
+def test_the_user_of_a_token_is_the_one_in_the_database(ada):
+    User.objects.update(customer_number="12347", is_staff=True, email="ada@example.org")
+    key = anonymous().post("/api/v1/token", CREDENTIALS).json()["token"]
+
+    user, _ = PlainTokenAuthentication().authenticate_credentials(key)
+
+    expected = User.objects.get()
+    assert {name: getattr(user, name) for name in FIELDS} == {name: getattr(expected, name) for name in FIELDS}

@@ -202,5 +202,6 @@ STORAGES = {
 }
 
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line a request: its end tells all
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # a proxy knows better, and guessing cost a tenth of a request
 configure_structlog()
 LOGGING = logging_settings(env.str("LOG_FORMAT", default="console"), env.str("LOG_LEVEL", default="INFO"))

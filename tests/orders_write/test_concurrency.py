@@ -94,8 +94,7 @@ def test_rows_are_locked_before_anything_is_written(
 
     with standing_open(commands[command]):
         for table in locked:
-            other = second_connection()
-            with pytest.raises(errors.LockNotAvailable):
+            with pytest.raises(errors.LockNotAvailable), second_connection() as other:
                 other.execute(f"SELECT FROM {table} FOR NO KEY UPDATE NOWAIT")
         # A foreign key's lock passes: the stock's product stays free for other orders' lines.
         second_connection().execute("SELECT FROM products FOR KEY SHARE NOWAIT")

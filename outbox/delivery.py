@@ -4,6 +4,7 @@ Read models and checkpoint move in one transaction. Its correctness rests on the
 the advisory locks only spare two workers from doing the same work.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ FOR_LARGE = ["force_custom_plan", "on"]
 
 LONGEST_PAUSE_SECONDS = 0.05
 
+logger = logging.getLogger(__name__)
+
 FOLDS = StoredFolds()
 
 
@@ -48,6 +51,9 @@ class RoundResult:
     is_behind: bool = False
     is_busy: bool = False
     failed: tuple[str, ...] = ()
+
+
+STALE = RoundResult(is_behind=True, is_busy=True)
 
 
 class FoldFailed(Exception):
@@ -96,7 +102,7 @@ class Delivery:
         try:
             return self._attempt(None)
         except StaleCheckpoint:
-            return RoundResult(is_behind=True, is_busy=True)
+            return STALE
         except FoldFailed as failed:
             if len(failed.group.members) == 1:
                 return self._failed(failed)
@@ -105,11 +111,14 @@ class Delivery:
     def _alone(self, key: GenerationKey) -> RoundResult:
         try:
             return self._attempt(key)
+        except StaleCheckpoint:
+            return STALE
         except FoldFailed as failed:
             return self._failed(failed)
 
     def _failed(self, failed: FoldFailed) -> RoundResult:
         (member,) = failed.group.members
+        logger.error("%s stops at position %d: %s", member.key.projection, member.position, failed.error.diag.message_primary)
         failures.record(
             self.connection, member.key.projection, member.key.generation, member.position, failed.error
         )

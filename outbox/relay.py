@@ -57,6 +57,8 @@ class Relay:
             self.bound.scanned(psycopg.RawCursor(connection))
         if self._last_position - head < self.partition_size:
             self._last_position = self._make_room(connection, head)
+            if moved.is_mine and not moved.is_complete and not moved.messages:
+                return self.run(connection)  # another relay had used up the room that this one knew of
         return moved
 
     def _move(self, connection: psycopg.Connection[Any], last_position: int) -> tuple[Moved, int]:

@@ -29,7 +29,7 @@ def groups(members: Sequence[Member], head: int, batch_size: int) -> list[Group]
     """Group the members that have something to fold, the most behind first.
 
     A group never passes the position of the next one, so that it joins it. A member that failed stays alone, and its
-    batch is halved by each attempt: it comes as near to the event that breaks it as it can.
+    range is halved by each attempt: it comes right up to the event that breaks it.
     """
     able = [member for member in members if member.position < head and not member.is_put_off]
     together: dict[tuple[int, str], list[Member]] = {}
@@ -38,10 +38,11 @@ def groups(members: Sequence[Member], head: int, batch_size: int) -> list[Group]
         together.setdefault((member.position, alone), []).append(member)
     stops = sorted({member.position for member in able} | {head})
     return [
-        Group(tuple(found), position, _stop(position, stops, max(batch_size >> found[0].attempts, 1)))
+        Group(tuple(found), position, _stop(position, stops, batch_size, found[0].attempts))
         for (position, _), found in together.items()
     ]
 
 
-def _stop(position: int, stops: Sequence[int], batch_size: int) -> int:
-    return min(position + batch_size, next(stop for stop in stops if stop > position))
+def _stop(position: int, stops: Sequence[int], batch_size: int, attempts: int) -> int:
+    events = min(batch_size, next(stop for stop in stops if stop > position) - position)
+    return position + max(events >> attempts, 1)

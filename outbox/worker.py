@@ -11,8 +11,8 @@ from typing import Any
 
 import redis
 from rq import SimpleWorker
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
-from rq.worker.base import StopRequested  # type: ignore[attr-defined]
 
 from .engine import Engine
 from .jobs import ENGINE, STOPPING

@@ -1,0 +1,62 @@
+"""Fixtures of the outbox: a world in which only the test's own projections are fed."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from outbox.subscribers import Projection, table_name
+from tests.outbox.world import World, seen
+
+REGISTER = """
+INSERT INTO projection_generations (projection, generation, version, state, statements, statements_hash)
+VALUES ($1, $2, 1, $3, $4::jsonb, $5)
+"""
+SET_ASIDE = "CREATE TEMPORARY TABLE set_aside AS SELECT * FROM projection_generations"
+PUT_BACK = "INSERT INTO projection_generations SELECT * FROM set_aside"
+EMPTY = "DELETE FROM projection_generations"
+
+Subscribe = Callable[..., None]
+
+
+@pytest.fixture
+def bare_world(second_connection: Callable[[], Any]) -> Iterator[World]:
+    """Give a world without projections; the product's own are put back at the end."""
+    world = World(second_connection)
+    keeper = second_connection()
+    keeper.autocommit = True
+    keeper.execute(SET_ASIDE)
+    keeper.execute(EMPTY)
+    yield world
+    keeper.execute(EMPTY)
+    keeper.execute(PUT_BACK)
+
+
+@pytest.fixture
+def subscribe(bare_world: World) -> Iterator[Subscribe]:
+    """Give a function that makes a projection's tables and has it fed."""
+    made: list[str] = []
+
+    def make(projection: Projection, generation: int = 1, state: str = "live") -> None:
+        statements = []
+        for table in projection.tables:
+            name = table_name(table.name, generation)
+            bare_world.watcher.execute(f"CREATE TABLE {name} ({table.columns_ddl})")
+            made.append(name)
+            statements.append({"table": name, "sql": table.fold})
+        text = json.dumps(statements)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        bare_world.ask(REGISTER + " RETURNING 1", projection.name, generation, state, text, digest)
+
+    yield make
+    for name in made:
+        bare_world.watcher.execute(f"DROP TABLE {name}")
+
+
+@pytest.fixture
+def world(bare_world: World, subscribe: Subscribe) -> World:
+    """Give a world in which the projection `seen` is fed."""
+    subscribe(seen())
+    return bare_world

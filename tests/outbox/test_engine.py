@@ -1,0 +1,95 @@
+"""Workers outlive their connections and look for work by themselves."""
+
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from outbox import engine as engines
+from outbox.engine import Engine
+from outbox.polling import drain_safely, poll
+from tests.outbox.guarantees import Broken, expect
+from tests.outbox.world import World, wait_until
+
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tested' AND datname = current_database()"
+
+
+@pytest.fixture
+def engine(world: World) -> Iterator[Engine]:
+    """Give an engine with a connection of its own."""
+    made = Engine("tested")
+    yield made
+    made.close()
+
+
+def finds_what_nobody_rang_for(world: World, engine: Engine) -> None:
+    """A message whose bell was lost is delivered within the sweep's interval or so."""
+    stopping = threading.Event()
+    sweep = threading.Thread(target=poll, args=(engine, 0.01, stopping))
+    sweep.start()
+    try:
+        world.commit((1, 1))
+        arrived = wait_until(lambda: world.versions() == {1: [1]}, seconds=2)
+    finally:
+        stopping.set()
+        sweep.join()
+    expect(arrived, True)
+
+
+class DeafEngine(Engine):
+    """A mutant: waits to be called."""
+
+    def drain(self, is_stopping: object = None) -> int:
+        return 0
+
+
+def test_what_nobody_rang_for_is_found(world: World, engine: Engine) -> None:
+    finds_what_nobody_rang_for(world, engine)
+
+
+def test_a_worker_that_waits_for_the_bell_loses_it(world: World) -> None:
+    with pytest.raises(Broken):
+        finds_what_nobody_rang_for(world, DeafEngine("tested"))
+
+
+def test_a_worker_goes_on_after_its_connection_was_cut(world: World, engine: Engine) -> None:
+    world.commit((1, 1))
+    engine.drain()
+    world.ask(CUT)
+    world.commit((1, 2))
+    with pytest.raises(psycopg.OperationalError):
+        engine.drain()
+    engine.drain()
+    assert world.versions() == {1: [1, 2]}
+
+
+def test_whatever_goes_wrong_a_worker_tries_again(world: World, engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    world.commit((1, 1))
+    engine.drain()
+    world.ask(CUT)
+    world.commit((1, 2))
+    assert drain_safely(engine, threading.Event()) == 0
+    assert drain_safely(engine, threading.Event()) == 1
+    assert "delivery failed" in caplog.text
+
+
+def test_a_worker_does_not_wait_for_what_it_cannot_have(world: World, engine: Engine) -> None:
+    engine.drain()
+    (session,) = world.ask(
+        "SELECT application_name, state FROM pg_stat_activity WHERE application_name = 'tested' AND datname = current_database()"
+    )
+    assert session == ("tested", "idle")
+    connection = engine._opened().connection
+    settings = ("jit", "client_connection_check_interval", "statement_timeout", "idle_in_transaction_session_timeout")
+    shown = [connection.execute(f"SHOW {name}").fetchone() for name in settings]
+    assert shown == [("off",), ("1s",), ("2min",), ("10s",)]
+
+
+def test_old_checkpoints_are_swept(world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "KEEP_CHECKPOINTS_SECONDS", 0.0)
+    monkeypatch.setattr(engines, "SWEEP_CHECKPOINTS_SECONDS", 0.0)
+    for version in (1, 2, 3):
+        world.commit((1, version))
+        engine.drain()
+    assert world.ask("SELECT from_position, to_position FROM checkpoints") == [(2, 3)]

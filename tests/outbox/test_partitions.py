@@ -1,0 +1,139 @@
+"""The log has room ahead, across any boundary, and gives nothing back."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from pytest_django import Settings
+
+from outbox import partitions
+from outbox.relay import Relay
+from tests.outbox.guarantees import Broken, expect
+from tests.outbox.world import World
+
+NAMES = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'event_log'::regclass ORDER BY inhrelid"
+
+
+@pytest.fixture
+def small_partitions(bare_world: World, settings: Settings) -> Iterator[World]:
+    """Give a log whose partitions hold ten events; the usual ones come back with the next relay."""
+    settings.OUTBOX = settings.OUTBOX | {"PARTITION_SIZE": 10}
+    _drop_partitions(bare_world)
+    yield bare_world
+    _drop_partitions(bare_world)
+
+
+def _drop_partitions(world: World) -> None:
+    for (name,) in world.ask(NAMES):
+        world.watcher.execute(f"DROP TABLE {name}")
+
+
+def _names(world: World) -> list[str]:
+    return [name for (name,) in world.ask(NAMES)]
+
+
+def crosses_boundaries(world: World, relay: Relay) -> None:
+    """A backlog larger than several partitions is moved, and a whole partition stays ahead of the head."""
+    connection = world.worker()
+    world.commit(*((1, version) for version in range(1, 36)))
+    while relay.run_once(connection):
+        with psycopg.RawCursor(connection) as cursor:
+            ahead = partitions.last_position(cursor) - max(world.positions())
+        if ahead < 10:
+            raise Broken(f"{ahead} positions of room")
+    expect(world.positions(), list(range(1, 36)))
+
+
+class LateRelay(Relay):
+    """A mutant: makes room only when there is none left."""
+
+    def _make_room(self, connection: psycopg.Connection[object], head: int) -> int:
+        self.partition_size, size = 1, self.partition_size
+        try:
+            with connection.transaction(), psycopg.RawCursor(connection) as cursor:
+                last = partitions.last_position(cursor)
+                return last if last > head else partitions.make_next(cursor, size)
+        finally:
+            self.partition_size = size
+
+
+def test_partitions_are_made_ahead_and_across_boundaries(small_partitions: World) -> None:
+    crosses_boundaries(small_partitions, Relay(batch_size=100))
+    names = [f"event_log_p{first}" for first in (1, 11, 21, 31, 41)]
+    assert _names(small_partitions) == names
+
+
+def test_a_relay_that_makes_room_late_is_caught(small_partitions: World) -> None:
+    with pytest.raises(Broken):
+        crosses_boundaries(small_partitions, LateRelay(batch_size=100))
+
+
+def test_two_relays_make_each_partition_once(small_partitions: World) -> None:
+    one, other = Relay(batch_size=5), Relay(batch_size=5)
+    first, second = small_partitions.worker(), small_partitions.worker()
+    small_partitions.commit(*((1, version) for version in range(1, 31)))
+    while one.run_once(first) + other.run_once(second):
+        pass
+    assert small_partitions.positions() == list(range(1, 31))
+
+
+def test_a_relay_that_knows_too_little_room_moves_what_fits_and_learns(small_partitions: World) -> None:
+    old, new, connection = Relay(), Relay(), small_partitions.worker()
+    old.run_once(connection)
+    small_partitions.commit(*((1, version) for version in range(1, 19)))
+    while new.run_once(connection):
+        pass
+    small_partitions.commit(*((1, version) for version in range(19, 40)))
+    while old.run_once(connection):
+        pass
+    assert small_partitions.positions() == list(range(1, 40))
+
+
+def test_another_size_begins_behind_the_last_partition(small_partitions: World, settings: Settings) -> None:
+    connection = small_partitions.worker()
+    Relay().run_once(connection)
+    settings.OUTBOX = settings.OUTBOX | {"PARTITION_SIZE": 25}
+    Relay().run_once(connection)
+    assert _names(small_partitions) == ["event_log_p1", "event_log_p11"]
+    with psycopg.RawCursor(connection) as cursor:
+        assert partitions.last_position(cursor) == 35
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "UPDATE event_log SET payload = '{}'",
+        "DELETE FROM event_log",
+        "TRUNCATE event_log",
+        "UPDATE event_log_p1 SET position = 2",
+        "DELETE FROM event_log_p1",
+        "TRUNCATE event_log_p1",
+    ],
+)
+def test_the_log_is_append_only(bare_world: World, attempt: str) -> None:
+    bare_world.commit((1, 1))
+    Relay().run_once(bare_world.worker())
+    with pytest.raises(psycopg.errors.RestrictViolation):
+        bare_world.watcher.execute(attempt)
+    assert bare_world.positions() == [1]
+
+
+@pytest.mark.parametrize("attempt", ["DELETE FROM event_log_p1", "TRUNCATE event_log_p1"])
+def test_without_its_triggers_a_partition_can_be_emptied(small_partitions: World, attempt: str) -> None:
+    small_partitions.commit((1, 1))
+    Relay().run_once(small_partitions.worker())
+    small_partitions.watcher.execute("DROP TRIGGER append_only ON event_log")
+    small_partitions.watcher.execute("DROP TRIGGER append_only_truncate ON event_log_p1")
+    small_partitions.watcher.execute(attempt)
+    small_partitions.watcher.execute(
+        "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON event_log"
+        " FOR EACH ROW EXECUTE FUNCTION event_log_is_append_only()"
+    )
+    assert small_partitions.positions() == []
+
+
+def test_a_position_has_one_event(bare_world: World) -> None:
+    bare_world.commit((1, 1))
+    Relay().run_once(bare_world.worker())
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        bare_world.watcher.execute("INSERT INTO event_log SELECT * FROM event_log")

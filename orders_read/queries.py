@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection
+from psycopg.sql import quote
 
 from orders_write.events import Status
 
@@ -80,6 +81,8 @@ def orders(
     return _answer(_sql("orders_page", found=found), parameters | {"limit": limit})
 
 
+HOLDS = """words @@ (replace(nullif(btrim(regexp_replace(
+    lower({literal}), '[^[:alnum:]]+', ' ', 'g')), ''), ' ', ' & ') || ':*')::tsquery"""
 EXACT = "(order_id = %(number)s OR reference = %(text)s)"
 NOT_EXACT = "order_id <> %(number)s AND reference IS DISTINCT FROM %(text)s"
 
@@ -263,14 +266,12 @@ def _own(user_id: int | None) -> list[str]:
 
 
 def _holds(q: str) -> str:
-    """Write the condition that an order holds all words of `q`, as the fold made them, the last as a beginning.
+    """Write the condition that an order holds all words of `q`, taken apart as the fold does, the last as a beginning.
 
     It stands in the statement as a literal: for a parameter, a prepared plan would not know how rare the words are.
     """
-    words = re.findall(r"[^\W_]+", q.lower())
-    if not words:
-        return "false"
-    return f"words @@ '{' & '.join(words)}:*'::tsquery"  # words are letters and digits: nothing to escape
+    literal = quote(q.replace("\0", " ")).replace("%", "%%")
+    return HOLDS.replace("{literal}", literal)
 
 
 def _midnight(day: date | None, days: int = 0) -> datetime | None:

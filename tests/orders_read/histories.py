@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 from uuid import uuid4
 
@@ -255,6 +256,14 @@ small = st.integers(0, 30)
 histories = st.lists(st.tuples(st.sampled_from(KINDS), small, small, small), min_size=1, max_size=25).map(
     lambda steps: Shop().take(steps)
 )
+
+
+def long_history(steps: int) -> list[Happened]:
+    """Make always the same history."""
+    chance = Random(1)
+    return Shop().take(
+        (chance.choice(KINDS), *(chance.randrange(31) for _ in range(3))) for _ in range(steps)
+    )
 
 
 def write_to_log(history: Iterable[Happened]) -> int:

@@ -12,7 +12,7 @@ from outbox.folds import executable
 from outbox.subscribers import projections, table_name
 
 from . import reference
-from .histories import KINDS, Shop, histories, write_to_log
+from .histories import histories, long_history, write_to_log
 
 KEYS = {
     "order_details": ["order_id"],
@@ -73,9 +73,7 @@ def test_any_split_into_batches_gives_what_plain_python_gives(database, history,
 
 @pytest.mark.parametrize("batch_size", [1, 1_000])
 def test_a_long_history_gives_what_plain_python_gives(database, batch_size):
-    history = Shop().take(
-        (KINDS[n * 7 % len(KINDS)], n * 5 % 31, n * 11 % 29, n * 3 % 23) for n in range(300)
-    )
+    history = long_history(300)
     before = write_to_log(history)
     after = before + len(history)
 

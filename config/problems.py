@@ -152,7 +152,11 @@ def _outside_views(request: HttpRequest, status: HTTPStatus) -> HttpResponse | N
 
 
 def _command_failed(error: write.WriteError) -> HttpResponse:
-    named = {"title": error.message, "kind": f"urn:orders:{error.code}", "details": _json(error.details)}
+    named: Body = {
+        "title": error.message,
+        "kind": f"urn:orders:{error.code}",
+        "details": _json(error.details),
+    }
     if isinstance(error, write.Refusal):
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, rule=error.code, **named)
     return problem(STATUSES[type(error)], **named)

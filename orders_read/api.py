@@ -90,7 +90,9 @@ class Dashboard(APIView):
     )
     def get(self, request: Request) -> HttpResponse:
         """Show your own dashboard, or as staff anybody's."""
-        user_id = DashboardParameters(request.query_params).question().get("user_id", request.user.pk)
+        own = request.user.pk
+        assert own is not None
+        user_id: int = DashboardParameters(request.query_params).question().get("user_id", own)
         if _only_user_id(request) not in (None, user_id):
             raise NotFound
         return _answer(queries.user_dashboard(user_id))

@@ -77,7 +77,7 @@ class Order(serializers.Serializer[Any]):
 
     order_id = serializers.CharField()
     reference = serializers.CharField(allow_null=True)
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     user_id = serializers.CharField(allow_null=True)
     customer_number = serializers.CharField(allow_null=True)
     customer = Recipient(allow_null=True)
@@ -101,7 +101,7 @@ class OrderSummary(serializers.Serializer[Any]):
 
     order_id = serializers.CharField()
     reference = serializers.CharField(allow_null=True)
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     status = serializers.ChoiceField(STATUSES)
     user_id = serializers.CharField(allow_null=True)
     customer_number = serializers.CharField(allow_null=True)

@@ -10,17 +10,8 @@ from rest_framework.request import Request as HttpRequest
 
 from . import examples
 from .command_view import CommandView
-from .documents import (
-    Document,
-    credit_account_document,
-    credit_note_document,
-    order_document,
-    placed_order,
-    product_document,
-)
 from .exceptions import NotFound
 from .fields import LARGEST_ID
-from .requests import Outcome, Request
 from .returns import credit_note_for
 from .schemas import CreditAccountAnswer, CreditNoteAnswer, OrderAnswer, PlacedOrderAnswer, ProductAnswer
 from .serializers import (
@@ -58,7 +49,7 @@ class PlaceOrder(CommandView):
         command = body.command(own, address_required=not is_staff)
         if command.user_id != own and not is_staff:
             raise PermissionDenied("Only staff may place an order for somebody else.")
-        return self.run(body, command, _placed, created="order_id")
+        return self.run(body, command, created="order_id")
 
 
 class OrderCommandView(CommandView):
@@ -67,7 +58,7 @@ class OrderCommandView(CommandView):
     def change(self, kind: type[OrderCommandBody], order_id: int) -> HttpResponse:
         """Read the body and carry out its command."""
         body = self.read(kind)
-        return self.run(body, body.command(_existing(order_id=order_id)), _order)
+        return self.run(body, body.command(_existing(order_id=order_id)))
 
 
 class ChargePayment(OrderCommandView):
@@ -149,7 +140,7 @@ class CreditOrder(CommandView):
         command = credit_note_for(
             _existing(order_id=order_id), given["lines"], given.get("reason", ""), given.get("reference")
         )
-        return self.run(body, command, _credit_note, created="")
+        return self.run(body, command, created="")
 
 
 class RecordCreditNote(CommandView):
@@ -167,7 +158,7 @@ class RecordCreditNote(CommandView):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Record a credit note; its lines may name an order's lines or none. Staff only."""
         body = self.read(CreditNoteBody)
-        return self.run(body, body.command(), _credit_note, created="")
+        return self.run(body, body.command(), created="")
 
 
 class ListProduct(CommandView):
@@ -185,7 +176,7 @@ class ListProduct(CommandView):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Put a product into the catalogue, with its opening stock. Staff only."""
         body = self.read(ListProductBody)
-        return self.run(body, body.command(), _product, created="sku")
+        return self.run(body, body.command(), created="sku")
 
 
 class ProductCommandView(CommandView):
@@ -196,7 +187,7 @@ class ProductCommandView(CommandView):
     def change(self, kind: type[ProductCommandBody], sku: str) -> HttpResponse:
         """Read the body and carry out its command."""
         body = self.read(kind)
-        return self.run(body, body.command(_existing(sku=sku)), _product)
+        return self.run(body, body.command(_existing(sku=sku)))
 
 
 class RepriceProduct(ProductCommandView):
@@ -255,7 +246,7 @@ class SetCreditLimit(CommandView):
     def put(self, request: HttpRequest, user_id: int) -> HttpResponse:
         """Set what a customer may owe; the first limit opens the account. Staff only."""
         body = self.read(SetCreditLimitBody)
-        return self.run(body, body.command(_existing(user_id=user_id)), _credit_account)
+        return self.run(body, body.command(_existing(user_id=user_id)))
 
 
 def _existing(**key: Any) -> Any:
@@ -264,23 +255,3 @@ def _existing(**key: Any) -> Any:
     if (value > LARGEST_ID) if isinstance(value, int) else ("\0" in value):
         raise NotFound(**key)
     return value
-
-
-def _placed(outcome: Outcome, asked: Request) -> Document:
-    return placed_order(outcome.state, asked.command.address, asked.now)
-
-
-def _order(outcome: Outcome, _: Request) -> Document:
-    return order_document(outcome.state)
-
-
-def _credit_note(outcome: Outcome, _: Request) -> Document:
-    return credit_note_document(outcome.state)
-
-
-def _product(outcome: Outcome, _: Request) -> Document:
-    return product_document(outcome.state)
-
-
-def _credit_account(outcome: Outcome, _: Request) -> Document:
-    return credit_account_document(outcome.state)

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -18,7 +18,7 @@ from outbox.epoch import current_epoch
 from outbox.tokens import CommandToken, sign
 
 from .commands import Command
-from .documents import Document
+from .documents import Document, document_of
 from .exceptions import Refusal
 from .handlers import handle
 from .idempotency import Answer, Key
@@ -32,13 +32,13 @@ NO_VERSION = 0  # what no aggregate ever stands at
 LONGEST_CORRELATION_ID = 128
 TRUSTED = "orders_write.trusted_source"
 
-Render = Callable[[Outcome, Request], Document]
+BodyKind = TypeVar("BodyKind", bound=TrustedBody)
 
 
 class CommandView(APIView):
     """A view that turns a request into one command and answers with what became of it."""
 
-    def read(self, kind: type[TrustedBody]) -> TrustedBody:
+    def read(self, kind: type[BodyKind]) -> BodyKind:
         """Read the body; raises ValidationError, and PermissionDenied for what only a trusted source may say."""
         body = kind(data=self.request.data)
         body.is_valid(raise_exception=True)
@@ -46,12 +46,10 @@ class CommandView(APIView):
             raise PermissionDenied(f"Only a trusted source may give {', '.join(trusted)}.")
         return body
 
-    def run(
-        self, body: TrustedBody, command: Command, document: Render, *, created: str | None = None
-    ) -> HttpResponse:
-        """Carry the command out and answer with `document` of it.
+    def run(self, body: TrustedBody, command: Command, *, created: str | None = None) -> HttpResponse:
+        """Carry the command out and answer with what it led to.
 
-        `created` is the member of the document that names what was created, for its Location; empty when that has no
+        `created` is the member of the answer that names what was created, for its Location; empty when that has no
         address. A refusal is answered, and kept under the key like any other answer.
         """
         epoch = current_epoch()
@@ -60,7 +58,7 @@ class CommandView(APIView):
             if isinstance(outcome.refusal, Refusal):
                 return self._refused(outcome.refusal)
             token = CommandToken(epoch, outcome.message_ids[-1], outcome.head)
-            return self._answer(document(outcome, asked), sign(token), created)
+            return self._answer(document_of(outcome, asked), sign(token), created)
 
         asked = self._request(body, command, render)
         outcome = handle(asked)
@@ -112,7 +110,7 @@ def _response(answer: Answer, *, replayed: bool) -> HttpResponse:
     return HttpResponse(answer.body, status=answer.status, headers=headers)
 
 
-def _fingerprint(route: str, body: Mapping[str, Any]) -> bytes:
+def _fingerprint(route: str, body: Any) -> bytes:
     """Hash what was asked; the same body with other spaces or another order of keys is the same."""
     canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS, default=str)
     return hashlib.sha256(route.encode() + b"\n" + canonical).digest()

@@ -5,15 +5,32 @@ from typing import Any
 
 import orjson
 
-from .commands import Address
+from .commands import Address, PlaceOrder
 from .domain.credit import CreditAccount
 from .domain.order import Order
 from .domain.product import Product
 from .events import CreditNoteRecorded, PlacedLine, money, payload_of
+from .requests import Outcome, Request
 
 Document = dict[str, Any]
 
 PERSONAL = ("name", "email", "street", "postcode", "city")
+
+
+def document_of(outcome: Outcome, request: Request) -> Document:
+    """Return what a command that was carried out led to."""
+    match outcome.state:
+        case Order() as order if isinstance(request.command, PlaceOrder):
+            return placed_order(order, request.command.address, request.now)
+        case Order() as order:
+            return order_document(order)
+        case Product() as product:
+            return product_document(product)
+        case CreditAccount() as account:
+            return credit_account_document(account)
+        case CreditNoteRecorded() as note:
+            return credit_note_document(note)
+    raise TypeError(f"{type(request.command).__name__} led to nothing that can be shown")
 
 
 def placed_order(order: Order, address: Address, placed_at: datetime) -> Document:

@@ -48,7 +48,8 @@ class UsernameThrottle(SimpleRateThrottle):
 
     def get_cache_key(self, request: Request, view: Any) -> str:
         """Count by the name, whether somebody has it or not."""
-        name = str(request.data.get("username", "")).encode(errors="replace")
+        given = request.data
+        name = str(given.get("username", "") if isinstance(given, dict) else "").encode(errors="replace")
         return f"throttle:username:{name.hex()[:200]}"
 
 

@@ -33,7 +33,7 @@ class OrderAnswer(serializers.Serializer[Any]):
 
     order_id = serializers.CharField()
     reference = serializers.CharField(allow_null=True)
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     user_id = serializers.CharField(allow_null=True)
     customer_number = serializers.CharField(allow_null=True)
     country = serializers.CharField()
@@ -89,7 +89,7 @@ class CreditNoteAnswer(serializers.Serializer[Any]):
     customer_number = serializers.CharField(allow_null=True)
     country = serializers.CharField()
     currency = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     reference = serializers.CharField(allow_null=True)
     reason = serializers.CharField()
     total = Amount()

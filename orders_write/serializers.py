@@ -35,7 +35,7 @@ class TrustedBody(Body):
 
     occurred_at = PastMoment(required=False, help_text="When it happened. For trusted sources only.")
 
-    trusted = ("occurred_at",)
+    trusted: tuple[str, ...] = ("occurred_at",)
     trusted_in_lines: tuple[str, ...] = ()
 
     def trusted_fields(self) -> Iterator[str]:
@@ -71,13 +71,13 @@ class OrderLineBody(Body):
 class PlaceOrderBody(TrustedBody):
     """An order to place."""
 
-    lines = OrderLineBody(many=True, max_length=MOST_LINES)
+    lines = OrderLineBody(many=True, max_length=MOST_LINES)  # type: ignore[call-arg]
     address = AddressBody()
     user_id = Id(
         required=False, allow_null=True, help_text="Whose order it is; null is a guest. For staff only."
     )
     currency = Text(**CURRENCY)
-    source = Text(required=False, max_length=64, help_text="For trusted sources only.")
+    source = Text(required=False, max_length=64, help_text="For trusted sources only.")  # type: ignore[assignment]
     reference = Text(
         required=False, max_length=64, help_text="The source's name of it. For trusted sources only."
     )
@@ -160,11 +160,11 @@ class CreditNoteLineBody(Body):
 class CreditNoteBody(TrustedBody):
     """Money to give back."""
 
-    lines = CreditNoteLineBody(many=True, max_length=MOST_LINES)
+    lines = CreditNoteLineBody(many=True, max_length=MOST_LINES)  # type: ignore[call-arg]
     user_id = Id(required=False, allow_null=True, help_text="Who gets it; null or nothing is a guest.")
     country = Text(**COUNTRY, **OPTIONAL)
     currency = Text(**CURRENCY)
-    source = Text(required=False, max_length=64, help_text="For trusted sources only.")
+    source = Text(required=False, max_length=64, help_text="For trusted sources only.")  # type: ignore[assignment]
     reference = Text(
         required=False, max_length=64, help_text="The source's name of it. For trusted sources only."
     )
@@ -191,7 +191,7 @@ class ReturnedLineBody(Body):
 class OrderCreditNoteBody(TrustedBody):
     """Goods of one order that came back."""
 
-    lines = ReturnedLineBody(many=True, max_length=MOST_LINES)
+    lines = ReturnedLineBody(many=True, max_length=MOST_LINES)  # type: ignore[call-arg]
     reason = Text(max_length=200, **OPTIONAL)
     reference = Text(required=False, max_length=64, help_text="For trusted sources only.")
 

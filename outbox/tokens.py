@@ -45,9 +45,10 @@ def parse(text: str) -> Token:
     try:
         kind, *numbers = SIGNER.unsign(text).split(".")
         epoch, *rest = map(signing.b62_decode, numbers)
-        return {"c": CommandToken, "r": ReadToken}[kind](UUID(int=epoch), *rest)
+        token: Token = {"c": CommandToken, "r": ReadToken}[kind](UUID(int=epoch), *rest)
     except (signing.BadSignature, ValueError, KeyError, TypeError) as error:
         raise InvalidToken from error
+    return token
 
 
 def _text(kind: str, *numbers: int) -> str:

@@ -18,6 +18,7 @@ class CheckedClient(APIClient):
     """A client that takes no answer which the schema does not foresee."""
 
     def request(self, **request: Any) -> Any:
+        """Send it, and compare the answer."""
         response = super().request(**request)
         if request["PATH_INFO"].startswith("/api/v1/") and request["REQUEST_METHOD"] in (
             "GET",

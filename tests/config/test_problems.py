@@ -5,6 +5,7 @@ import psycopg
 import pytest
 from rest_framework.test import APIClient
 
+from config.problems import exception_handler
 from orders_read import queries
 from orders_write import exceptions
 from orders_write.exceptions import Refusal, WriteError
@@ -33,7 +34,9 @@ def failing(error):
         (psycopg.errors.NumericValueOutOfRange("too large"), 400),
     ],
 )
-def test_what_nobody_foresaw_is_a_problem_that_tells_nothing(monkeypatch, settings, caplog, debug, error, status):
+def test_what_nobody_foresaw_is_a_problem_that_tells_nothing(
+    monkeypatch, settings, caplog, debug, error, status
+):
     settings.DEBUG = debug
     client = client_of(customer())
     monkeypatch.setattr(queries, "orders", failing(error))
@@ -63,9 +66,9 @@ def test_a_host_that_is_not_ours_is_a_problem_in_the_api():
 
 
 def test_every_error_of_the_write_side_has_a_status():
-    from config.problems import exception_handler
-
-    kinds = [each for each in vars(exceptions).values() if isinstance(each, type) and issubclass(each, WriteError)]
+    kinds = [
+        each for each in vars(exceptions).values() if isinstance(each, type) and issubclass(each, WriteError)
+    ]
     for kind in kinds:
         if kind is not WriteError:
             response = exception_handler(kind(), {})

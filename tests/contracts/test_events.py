@@ -45,7 +45,17 @@ def test_money_has_four_decimals_ids_are_strings_and_no_number_is_a_fraction(fil
             assert not isinstance(each, float), name
             if name.endswith("_id"):
                 assert each is None or each.isdigit(), name
-            if name in ("total", "price", "amount", "paid", "returned", "open_amount", "limit", "used", "refund"):
+            if name in (
+                "total",
+                "price",
+                "amount",
+                "paid",
+                "returned",
+                "open_amount",
+                "limit",
+                "used",
+                "refund",
+            ):
                 assert isinstance(each, int) or each == str(Decimal(each).quantize(Decimal("0.0001"))), name
             if isinstance(each, list | dict):
                 check(each)

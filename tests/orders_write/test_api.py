@@ -3,9 +3,12 @@
 import json
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
 
-from outbox.epoch import current_epoch
+from orders_write.models import Order, User
 from outbox.delivery import drain
+from outbox.epoch import current_epoch
 from outbox.tokens import CommandToken, parse
 from tests.clients import anonymous, client_of, staff, trusted
 
@@ -225,6 +228,14 @@ def test_a_trusted_source_agrees_prices_and_names_its_orders(ada):
     )
     assert order["placed_at"] == "2026-01-02T02:04:05.000000Z"
     assert order["lines"][0]["line_no"] == 7
+
+
+def test_staff_with_the_permission_are_a_trusted_source(ada, clerk):
+    kind = ContentType.objects.get_for_model(Order)
+    permission, _ = Permission.objects.get_or_create(content_type=kind, codename="trusted_source")
+    User.objects.get(pk=clerk.user_id).user_permissions.add(permission)
+
+    assert place(clerk, reference="F-1")["reference"] == "F-1"
 
 
 @pytest.mark.parametrize(

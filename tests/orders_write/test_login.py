@@ -103,4 +103,6 @@ def test_the_user_of_a_token_is_the_one_in_the_database(ada):
     user, _ = PlainTokenAuthentication().authenticate_credentials(key)
 
     expected = User.objects.get()
-    assert {name: getattr(user, name) for name in FIELDS} == {name: getattr(expected, name) for name in FIELDS}
+    assert {name: getattr(user, name) for name in FIELDS} == {
+        name: getattr(expected, name) for name in FIELDS
+    }

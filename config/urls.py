@@ -14,7 +14,7 @@ import orders_write.api as write
 import orders_write.pages as act
 from orders_write.login import ObtainToken
 
-from . import problems
+from . import health, problems
 
 
 def both(question: type[APIView], command: type[APIView]) -> Any:
@@ -72,8 +72,10 @@ PAGES = [
     path("orders/<int:order_id>/cancel/", act.cancel_order, name="cancel_order"),
 ]
 
-# Who is alive, who is ready, how far the read models are.
-HEALTH: list[Any] = []
+HEALTH = [
+    path("health/live", health.live, name="live"),
+    path("health/ready", health.ready, name="ready"),
+]
 
 urlpatterns = [
     *PAGES,

@@ -27,10 +27,11 @@ STATE = statement("round_state")
 HOLD = "SELECT pg_advisory_xact_lock($1::int, hashtext($2::text || ' ' || $3::int))"
 
 # Folds can be repeated, so their commit need not wait for the disk. A small range gets a plan that is kept and goes
-# by indexes, a large one a plan for its size.
+# by indexes, even when it was made for empty tables; a large range gets a plan for its size.
 SETTINGS = """
 SELECT set_config('synchronous_commit', 'off', true), set_config('plan_cache_mode', $1, true),
-       set_config('enable_hashjoin', $2, true), set_config('enable_mergejoin', $2, true)
+       set_config('enable_seqscan', $2, true), set_config('enable_hashjoin', $2, true),
+       set_config('enable_mergejoin', $2, true)
 """
 SMALL_RANGE = 100
 FOR_SMALL = ["force_generic_plan", "off"]
@@ -118,7 +119,12 @@ class Delivery:
 
     def _failed(self, failed: FoldFailed) -> RoundResult:
         (member,) = failed.group.members
-        logger.error("%s stops at position %d: %s", member.key.projection, member.position, failed.error.diag.message_primary)
+        logger.error(
+            "%s stops at position %d: %s",
+            member.key.projection,
+            member.position,
+            failed.error.diag.message_primary,
+        )
         failures.record(
             self.connection, member.key.projection, member.key.generation, member.position, failed.error
         )
@@ -148,6 +154,7 @@ class Delivery:
 
     def _hold(self, pipeline: psycopg.Pipeline) -> tuple[list[Member], int, bool]:
         """Lock what can be locked, then read where it stands: in this order, or a late worker would read the past."""
+        psycopg.RawCursor(self.connection).execute(SETTINGS, FOR_SMALL, prepare=True)
         lock = psycopg.RawCursor(self.connection).execute(LOCK, [DELIVERY_LOCK], prepare=True)
         state = psycopg.RawCursor(self.connection).execute(STATE, prepare=True)
         pipeline.sync()
@@ -163,8 +170,8 @@ class Delivery:
     def _fold(self, group: Group) -> None:
         keys = [member.key for member in group.members]
         FOLDS.load(self.connection, keys)
-        small = group.to_position - group.from_position <= SMALL_RANGE
-        psycopg.RawCursor(self.connection).execute(SETTINGS, FOR_SMALL if small else FOR_LARGE, prepare=True)
+        if group.to_position - group.from_position > SMALL_RANGE:
+            psycopg.RawCursor(self.connection).execute(SETTINGS, FOR_LARGE, prepare=True)
         advance(self.connection, keys, group.from_position, group.to_position)
         for member in group.members:
             if member.attempts:

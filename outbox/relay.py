@@ -17,7 +17,11 @@ from .statements import statement
 RELAY_LOCK = 0x6F757462  # "outb"; the second key is 0
 
 # The lock in a statement of its own: the next one's snapshot is then later than the last relay's commit.
-TRY_LOCK = "SELECT set_config('outbox.relay_is_mine', pg_try_advisory_xact_lock($1::int, 0)::text, true)"
+# Plans are kept, and one made for an empty outbox must not read all of a full one.
+TRY_LOCK = """
+SELECT set_config('outbox.relay_is_mine', pg_try_advisory_xact_lock($1::int, 0)::text, true),
+       set_config('enable_seqscan', 'off', true)
+"""
 LOCK = "SELECT pg_advisory_xact_lock($1::int, 0)"
 MOVE = statement("relay_move")
 HEAD = "SELECT coalesce(max(position), 0) FROM event_log"

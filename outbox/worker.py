@@ -39,6 +39,7 @@ class DeliveryWorker(SimpleWorker):
     def work(self, *args: Any, **kwargs: Any) -> bool:
         """Work until a signal comes, whatever becomes of Redis meanwhile."""
         STOPPING.clear()
+        self._install_signal_handlers()  # type: ignore[no-untyped-call] # RQ speaks with Redis first
         sweep = threading.Thread(
             target=poll,
             args=(Engine("delivery sweep"), options().sweep_seconds, STOPPING, ENGINE),

@@ -1,5 +1,6 @@
 """Load balancers learn whether a process lives and whether it can serve."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -11,8 +12,6 @@ from pytest_django import Settings
 
 from config import health
 from outbox.lag import Status
-
-import json
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +42,9 @@ def test_without_redis_a_process_is_degraded_and_ready(database: None, settings:
     assert (code, report["status"], report["redis"]) == (200, "degraded", "unreachable")
 
 
-def test_late_delivery_degrades(database: None, redis_server: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_delivery_degrades(
+    database: None, redis_server: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(health.lag, "worst", lambda _: Status.STALLED)
     code, report = ready()
     assert (code, report["status"], report["delivery"]) == (200, "degraded", "stalled")

@@ -10,7 +10,8 @@ from outbox.folds import GenerationKey
 # No compare-and-set: whoever comes writes a checkpoint.
 HEEDLESS_MOVE = """
 INSERT INTO checkpoints (subscriber, generation, from_position, to_position)
-SELECT subscriber, generation, $3::bigint, $4::bigint FROM unnest($1::text[], $2::int[]) AS member (subscriber, generation)
+SELECT subscriber, generation, $3::bigint, $4::bigint
+  FROM unnest($1::text[], $2::int[]) AS member (subscriber, generation)
 ON CONFLICT (subscriber, generation, from_position) DO UPDATE SET to_position = excluded.to_position
 """
 

@@ -1,5 +1,7 @@
 """Ways to carry messages that look right and are not."""
 
+# ruff: noqa: D101 – the class's name says what is wrong with it
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,7 +26,9 @@ class IdentityPoller:
         self.last: Any = 0
 
     def carry(self) -> None:
-        for last, aggregate_id, version in psycopg.RawCursor(self.connection).execute(self.QUERY, [self.last]):
+        for last, aggregate_id, version in psycopg.RawCursor(self.connection).execute(
+            self.QUERY, [self.last]
+        ):
             self.last = last
             self.got.append((aggregate_id, version))
 
@@ -94,9 +98,9 @@ class SequenceRelay(Relay):
     """Lets several relays work side by side: rows that another has are skipped, positions come from a sequence."""
 
     try_lock = "SELECT set_config('outbox.relay_is_mine', 'true', true), $1::int"
-    move = MOVE.replace("LIMIT (SELECT messages FROM room)", "LIMIT (SELECT messages FROM room) FOR UPDATE SKIP LOCKED").replace(
-        "head.position + row_number() OVER (ORDER BY message_id)", "nextval('mutant_positions')"
-    )
+    move = MOVE.replace(
+        "LIMIT (SELECT messages FROM room)", "LIMIT (SELECT messages FROM room) FOR UPDATE SKIP LOCKED"
+    ).replace("head.position + row_number() OVER (ORDER BY message_id)", "nextval('mutant_positions')")
 
 
 class UnlockedRelay(Relay):
@@ -173,5 +177,3 @@ def without_position_key(world: World) -> Iterator[None]:
             "SET session_replication_role = replica; DELETE FROM event_log; RESET session_replication_role"
         )
         world.watcher.execute("ALTER TABLE event_log ADD PRIMARY KEY (position)")
-
-

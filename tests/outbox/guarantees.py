@@ -79,7 +79,7 @@ MakeCarrier = Callable[[World], Carrier]
 
 
 def late_commit(world: World, make: MakeCarrier) -> None:
-    """An earlier identity that is committed later arrives all the same."""
+    """Check that an earlier identity that is committed later arrives all the same."""
     carrier = make(world)
     late, early = world.writer(), world.writer()
     put(late, (1, 1))
@@ -93,7 +93,7 @@ def late_commit(world: World, make: MakeCarrier) -> None:
 
 
 def backlog(world: World, make: MakeCarrier) -> None:
-    """More messages than a batch holds arrive all."""
+    """Check that more messages than a batch holds arrive all."""
     carrier = make(world)
     world.commit(*((1, version) for version in range(1, 10)))
     for _ in range(20):
@@ -102,7 +102,7 @@ def backlog(world: World, make: MakeCarrier) -> None:
 
 
 def commit_within_the_relay(world: World, make: MakeCarrier) -> None:
-    """What is committed while a relay is at work arrives all the same."""
+    """Check that what is committed while a relay is at work arrives all the same."""
     carrier = make(world)
     late = world.writer()
     put(late, (1, 1))
@@ -113,7 +113,7 @@ def commit_within_the_relay(world: World, make: MakeCarrier) -> None:
 
 
 def rollback_gap(world: World, make: MakeCarrier) -> None:
-    """Positions are dense, although identities are not."""
+    """Check that positions are dense, although identities are not."""
     carrier = make(world)
     writer = world.writer()
     for version in (1, 2):
@@ -127,7 +127,7 @@ def rollback_gap(world: World, make: MakeCarrier) -> None:
 
 
 def key_first(world: World, make: MakeCarrier) -> None:
-    """Versions arrive in order when the later event's transaction began first, as with an idempotency key."""
+    """Check that versions arrive in order when the later event's transaction began first, as an idempotency key's."""
     carrier = make(world)
     world.watcher.execute("CREATE TABLE IF NOT EXISTS claimed_keys (key text PRIMARY KEY)")
     first, second = world.writer(), world.writer()
@@ -143,7 +143,7 @@ def key_first(world: World, make: MakeCarrier) -> None:
 
 
 def foreign_transaction(world: World, make: MakeCarrier) -> None:
-    """A transaction that is open elsewhere delays nobody."""
+    """Check that a transaction that is open elsewhere delays nobody."""
     carrier = make(world)
     foreigner = world.writer()
     foreigner.execute("SELECT pg_current_xact_id()")
@@ -154,7 +154,7 @@ def foreign_transaction(world: World, make: MakeCarrier) -> None:
 
 
 def open_refresh(world: World, make: MakeCarrier) -> None:
-    """A materialized view that is being refreshed delays nobody."""
+    """Check that a materialized view that is being refreshed delays nobody."""
     carrier = make(world)
     world.watcher.execute("CREATE MATERIALIZED VIEW slow_view AS SELECT count(*) FROM event_log")
     refresher = world.writer()
@@ -167,7 +167,7 @@ def open_refresh(world: World, make: MakeCarrier) -> None:
 
 
 def two_relays(world: World, make: MakeCarrier) -> None:
-    """A second relay, started while the first is about to commit, neither loses nor doubles nor reorders."""
+    """Check that a second relay, started while the first is about to commit, neither loses nor doubles nor reorders."""
     one, other = make(world), make(world)
     world.commit((1, 1))
     second = threading.Thread(target=other.carry)
@@ -192,7 +192,7 @@ def two_relays(world: World, make: MakeCarrier) -> None:
 
 
 def flat_scan(world: World, make: MakeCarrier) -> None:
-    """An old snapshot, under which dead rows cannot be removed, does not make the scan dearer."""
+    """Check that an old snapshot, under which dead rows cannot be removed, does not make the scan dearer."""
     carrier = make(world)
     old = world.writer()
     old.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -222,13 +222,16 @@ def wait_until_done_or_blocked(
 ) -> None:
     """Wait until a thread has ended or its connection waits for another one's lock."""
     while thread.is_alive():
-        if world.ask("SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'", connection.info.backend_pid):
+        if world.ask(
+            "SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'",
+            connection.info.backend_pid,
+        ):
             return
         thread.join(0.005)
 
 
 def in_version_order(got: list[tuple[int, int]]) -> None:
-    """Each aggregate's versions arrived as 1, 2, 3 …"""
+    """Check that each aggregate's versions arrived as 1, 2, 3 and so on."""
     for aggregate_id, events in groupby(sorted(got, key=lambda event: event[0]), key=lambda event: event[0]):
         versions = [version for _, version in events]
         expect((aggregate_id, versions), (aggregate_id, list(range(1, len(versions) + 1))))

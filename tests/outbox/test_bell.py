@@ -45,7 +45,7 @@ def make_bell(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[t
 
 
 def does_not_delay(settings: Settings, url: str, ring: Bell) -> None:
-    """Neither a dead nor a silent Redis delays a command by more than 50 ms, or breaks it."""
+    """Check that neither a dead nor a silent Redis delays a command by more than 50 ms, or breaks it."""
     settings.OUTBOX = settings.OUTBOX | {"REDIS_URL": url}
     bell.BELL = ring
     for _ in range(3):
@@ -62,7 +62,9 @@ def queued(server: redis.Redis) -> int:
     return len(Queue("delivery", connection=server, serializer=JSONSerializer))
 
 
-def test_a_ring_leaves_a_token_and_one_job_without_data(redis_server: redis.Redis, make_bell: type[Bell]) -> None:
+def test_a_ring_leaves_a_token_and_one_job_without_data(
+    redis_server: redis.Redis, make_bell: type[Bell]
+) -> None:
     bell.ring()
     assert bell.BELL.flush(1)
     (job,) = Queue("delivery", connection=redis_server, serializer=JSONSerializer).jobs
@@ -70,7 +72,9 @@ def test_a_ring_leaves_a_token_and_one_job_without_data(redis_server: redis.Redi
     assert redis_server.llen(BELL_KEY) == 1
 
 
-def test_a_thousand_rings_queue_one_job_and_one_token(redis_server: redis.Redis, make_bell: type[Bell]) -> None:
+def test_a_thousand_rings_queue_one_job_and_one_token(
+    redis_server: redis.Redis, make_bell: type[Bell]
+) -> None:
     for _ in range(1000):
         bell.ring()
     for _ in range(5):
@@ -86,7 +90,9 @@ def test_while_a_job_stands_only_the_bell_is_rung(redis_server: redis.Redis, mak
     assert (queued(redis_server), redis_server.llen(BELL_KEY)) == (0, 1)
 
 
-def test_after_a_flush_the_next_ring_queues_a_job_again(redis_server: redis.Redis, make_bell: type[Bell]) -> None:
+def test_after_a_flush_the_next_ring_queues_a_job_again(
+    redis_server: redis.Redis, make_bell: type[Bell]
+) -> None:
     bell.ring()
     assert bell.BELL.flush(1)
     redis_server.flushdb()
@@ -123,7 +129,7 @@ def test_a_bell_that_is_waited_for_delays_the_command(
 
 
 def keeps_silent_after_an_error(settings: Settings, url: str, ring: Bell) -> None:
-    """After an error a process does not try again at once, so that a sick Redis costs it nothing."""
+    """Check that after an error a process does not try again at once, so that a sick Redis costs it nothing."""
     settings.OUTBOX = settings.OUTBOX | {"REDIS_URL": url}
     for _ in range(20):
         ring.ring()

@@ -21,7 +21,9 @@ no_table = seen("no_table", "INSERT INTO read_x SELECT * FROM batch")
 fixed_index = replace(
     good,
     name="fixed_index",
-    tables=(Table(name="f", columns_ddl="", fold=good.tables[0].fold, indexes=("CREATE INDEX x ON read_f (a)",)),),
+    tables=(
+        Table(name="f", columns_ddl="", fold=good.tables[0].fold, indexes=("CREATE INDEX x ON read_f (a)",)),
+    ),
 )
 
 HERE = "tests.outbox.test_checks"

@@ -12,7 +12,8 @@ from outbox.polling import drain_safely, poll
 from tests.outbox.guarantees import Broken, expect
 from tests.outbox.world import World, wait_until
 
-CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tested' AND datname = current_database()"
+MINE = "FROM pg_stat_activity WHERE application_name = 'tested' AND datname = current_database()"
+CUT = f"SELECT pg_terminate_backend(pid) {MINE}"
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def engine(world: World) -> Iterator[Engine]:
 
 
 def finds_what_nobody_rang_for(world: World, engine: Engine) -> None:
-    """A message whose bell was lost is delivered within the sweep's interval or so."""
+    """Check that a message whose bell was lost is delivered within the sweep's interval or so."""
     stopping = threading.Event()
     sweep = threading.Thread(target=poll, args=(engine, 0.01, stopping))
     sweep.start()
@@ -64,7 +65,9 @@ def test_a_worker_goes_on_after_its_connection_was_cut(world: World, engine: Eng
     assert world.versions() == {1: [1, 2]}
 
 
-def test_whatever_goes_wrong_a_worker_tries_again(world: World, engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+def test_whatever_goes_wrong_a_worker_tries_again(
+    world: World, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     world.commit((1, 1))
     engine.drain()
     world.ask(CUT)
@@ -76,12 +79,15 @@ def test_whatever_goes_wrong_a_worker_tries_again(world: World, engine: Engine, 
 
 def test_a_worker_does_not_wait_for_what_it_cannot_have(world: World, engine: Engine) -> None:
     engine.drain()
-    (session,) = world.ask(
-        "SELECT application_name, state FROM pg_stat_activity WHERE application_name = 'tested' AND datname = current_database()"
-    )
+    (session,) = world.ask(f"SELECT application_name, state {MINE}")
     assert session == ("tested", "idle")
     connection = engine._opened().connection
-    settings = ("jit", "client_connection_check_interval", "statement_timeout", "idle_in_transaction_session_timeout")
+    settings = (
+        "jit",
+        "client_connection_check_interval",
+        "statement_timeout",
+        "idle_in_transaction_session_timeout",
+    )
     shown = [connection.execute(f"SHOW {name}").fetchone() for name in settings]
     assert shown == [("off",), ("1s",), ("2min",), ("10s",)]
 

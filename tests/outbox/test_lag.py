@@ -78,7 +78,9 @@ def test_a_failing_subscriber_is_shown_with_its_error(world: World, subscribe: S
     assert "division by zero" in status()[1]
 
 
-def test_a_generation_that_is_being_built_is_shown_but_does_not_count(world: World, subscribe: Subscribe) -> None:
+def test_a_generation_that_is_being_built_is_shown_but_does_not_count(
+    world: World, subscribe: Subscribe
+) -> None:
     world.commit((1, 1))
     Delivery(world.worker()).drain()
     subscribe(seen(), generation=2, state="building")

@@ -33,7 +33,7 @@ def _names(world: World) -> list[str]:
 
 
 def crosses_boundaries(world: World, relay: Relay) -> None:
-    """A backlog larger than several partitions is moved, and a whole partition stays ahead of the head."""
+    """Check that a backlog larger than several partitions is moved, and a whole partition stays ahead of the head."""
     connection = world.worker()
     world.commit(*((1, version) for version in range(1, 36)))
     while relay.run_once(connection):

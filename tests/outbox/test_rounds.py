@@ -33,7 +33,9 @@ def test_who_is_behind_stops_where_the_next_stands_and_so_joins_it() -> None:
 
 
 def test_who_is_put_off_is_left_out() -> None:
-    (group,) = groups([member("a", 3), member("failed", 3, attempts=1, is_put_off=True)], head=7, batch_size=10)
+    (group,) = groups(
+        [member("a", 3), member("failed", 3, attempts=1, is_put_off=True)], head=7, batch_size=10
+    )
     assert names(group) == ["a"]
 
 

@@ -10,7 +10,7 @@ import psycopg
 from uuid_utils.compat import uuid7
 
 from outbox.append import APPEND
-from outbox.messages import Message, Metadata, PersonalData
+from outbox.messages import Message, Metadata
 from outbox.subscribers import Projection, Table, table_name
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -50,7 +50,9 @@ def message(aggregate_id: int = 1, version: int = 1, **fields: Any) -> Message:
     return Message(**given | fields)
 
 
-def put(connection: psycopg.Connection[Any], *aggregates: tuple[int, int], event_type: str = "ParcelMoved") -> None:
+def put(
+    connection: psycopg.Connection[Any], *aggregates: tuple[int, int], event_type: str = "ParcelMoved"
+) -> None:
     """Insert messages (aggregate, version) in a connection's open transaction, with the statement that append uses."""
     rows = [
         {
@@ -113,7 +115,9 @@ class World:
 
     def checkpoint(self, name: str = "seen", generation: int = 1) -> int:
         """Read how far a projection has come."""
-        query = "SELECT coalesce(max(to_position), 0) FROM checkpoints WHERE subscriber = $1 AND generation = $2"
+        query = (
+            "SELECT coalesce(max(to_position), 0) FROM checkpoints WHERE subscriber = $1 AND generation = $2"
+        )
         return int(self.ask(query, name, generation)[0][0])
 
 

@@ -5,6 +5,7 @@ import json
 import lzma
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,11 +22,22 @@ def table(folder: Path, name: str, columns: str) -> list[dict[str, str]]:
         missing = set(columns.split()) - set(reader.fieldnames or ())
         if missing:
             raise Unreadable(f"{path} has no column {', '.join(sorted(missing))}.")
-        return list(reader)
+        rows = list(reader)
+    if not rows or any(None in row or None in row.values() for row in rows):
+        raise Unreadable(f"{path} is empty or has rows that are too short or too long.")
+    return rows
+
+
+def dates(folder: Path, name: str) -> list[date]:
+    """Read the column `date` of a table."""
+    try:
+        return [date.fromisoformat(row["date"]) for row in table(folder, name, "date")]
+    except ValueError as error:
+        raise Unreadable(f"{folder / name}: {error}") from error
 
 
 def document(folder: Path, name: str) -> dict[str, Any]:
-    """Read `<name>.json`."""
+    """Read `<name>.json`, an object."""
     path = _find(folder, f"{name}.json")
     with _opened(path) as file:
         return dict(json.load(file))

@@ -36,5 +36,5 @@ def compare_refusals(report: Iterable[Mapping[str, Any]], counts: Mapping[str, i
         )
         seen[expected] += 1
     for kind, counted_as in COUNTED_AS.items():
-        comparison.compare(f"refused: {kind}", counts[counted_as], seen[kind])
+        comparison.compare(f"refused: {kind}", counts.get(counted_as, 0), seen[kind])
     return comparison

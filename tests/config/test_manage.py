@@ -7,8 +7,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_SERVERS = "from config import services; services.urls = lambda: None; import manage; manage.main()"
-    "import sys; from config import services; services.urls = lambda: None; import manage; manage.main()"
-)
 
 
 def manage(*arguments):

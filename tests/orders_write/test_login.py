@@ -1,7 +1,10 @@
 """Tests of who may speak to the API: by token, or by the session of the pages."""
 
+import time
+
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from rest_framework.test import APIClient
 
 from orders_write.authentication import PlainTokenAuthentication
@@ -106,3 +109,15 @@ def test_the_user_of_a_token_is_the_one_in_the_database(ada):
     assert {name: getattr(user, name) for name in FIELDS} == {
         name: getattr(expected, name) for name in FIELDS
     }
+
+
+def test_a_connection_that_the_server_has_closed_is_replaced(ada, second_connection):
+    key = anonymous().post("/api/v1/token", CREDENTIALS).json()["token"]
+    client = anonymous()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {key}")
+    (pid,) = connection.cursor().execute("SELECT pg_backend_pid()").fetchone()
+
+    second_connection().execute("SELECT pg_terminate_backend(%s)", [pid])
+    time.sleep(0.05)
+
+    assert client.get("/api/v1/orders").status_code == 200

@@ -72,7 +72,7 @@ class Bell:
     def _call(self) -> None:
         try:
             _call_worker()
-        except (redis.RedisError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 – whatever it is, the thread must ring the next time
             self.errors += 1
             self._silent_until = time.monotonic() + self._silence_seconds
             logger.warning("bell is silent for %g s: %s", self._silence_seconds, error)

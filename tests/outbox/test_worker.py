@@ -31,7 +31,7 @@ def start(world: World) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def run(command: list[str], redis_url: str) -> subprocess.Popen[str]:
-        environment = os.environ | {"DATABASE_URL": _database_url(), "REDIS_URL": redis_url}
+        environment = os.environ | {"DATABASE_URL": database_url(), "REDIS_URL": redis_url}
         environment["DJANGO_SETTINGS_MODULE"] = "config.settings"
         process = subprocess.Popen(
             [sys.executable, *command],
@@ -50,7 +50,7 @@ def start(world: World) -> Iterator[Start]:
         process.communicate()
 
 
-def _database_url() -> str:
+def database_url() -> str:
     known = connection.settings_dict
     return f"postgresql://{known['USER']}:{quote(known['PASSWORD'])}@{known['HOST']}:{known['PORT']}/{known['NAME']}"
 

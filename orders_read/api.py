@@ -7,7 +7,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from . import queries, schemas
 from .filters import (
@@ -18,13 +17,16 @@ from .filters import (
     SearchParameters,
 )
 from .parameters import LARGEST_ID, DashboardParameters, NoParameters, described
+from .question_view import QuestionView
 
 # Answers are for the one who asked, and may be kept as long as they are asked for again.
 HEADERS = {"Cache-Control": "private, no-cache"}
 
 
-class Orders(APIView):
+class Orders(QuestionView):
     """Orders."""
+
+    read_models = ("order_search",)
 
     @extend_schema(
         operation_id="orders",
@@ -38,8 +40,10 @@ class Orders(APIView):
         return _answer(queries.orders(user_id=_only_user_id(request), **question))
 
 
-class Order(APIView):
+class Order(QuestionView):
     """One order."""
+
+    read_models = ("order_details",)
 
     @extend_schema(
         operation_id="order",
@@ -64,8 +68,10 @@ class Order(APIView):
         return _answer(text, headers)
 
 
-class Search(APIView):
+class Search(QuestionView):
     """Orders that hold words."""
+
+    read_models = ("order_search",)
 
     @extend_schema(
         operation_id="search",
@@ -79,8 +85,10 @@ class Search(APIView):
         return _answer(queries.search(user_id=_only_user_id(request), **question))
 
 
-class Dashboard(APIView):
+class Dashboard(QuestionView):
     """How a customer stands with the shop."""
+
+    read_models = ("user_dashboard",)
 
     @extend_schema(
         operation_id="dashboard",
@@ -98,9 +106,10 @@ class Dashboard(APIView):
         return _answer(queries.user_dashboard(user_id))
 
 
-class DailyRevenue(APIView):
+class DailyRevenue(QuestionView):
     """What the shop earned."""
 
+    read_models = ("daily_revenue",)
     permission_classes = [IsAdminUser]
 
     @extend_schema(
@@ -114,9 +123,10 @@ class DailyRevenue(APIView):
         return _answer(queries.daily_revenue(**RevenueParameters(request.query_params).question()))
 
 
-class ProductSales(APIView):
+class ProductSales(QuestionView):
     """What products sold."""
 
+    read_models = ("product_sales",)
     permission_classes = [IsAdminUser]
 
     @extend_schema(
@@ -130,8 +140,10 @@ class ProductSales(APIView):
         return _answer(queries.product_sales(**ProductSalesParameters(request.query_params).question()))
 
 
-class Products(APIView):
+class Products(QuestionView):
     """The catalogue."""
+
+    read_models = ("product_catalogue",)
 
     @extend_schema(
         operation_id="products",
@@ -144,8 +156,10 @@ class Products(APIView):
         return _answer(queries.product_catalogue(**CatalogueParameters(request.query_params).question()))
 
 
-class Product(APIView):
+class Product(QuestionView):
     """One product."""
+
+    read_models = ("product_catalogue",)
 
     @extend_schema(operation_id="product", tags=["products"], responses=schemas.Product)
     def get(self, request: Request, sku: str) -> HttpResponse:

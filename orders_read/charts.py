@@ -181,4 +181,5 @@ def _dates(columns: Sequence[Column], unit: str, width: int) -> list[Tick]:
     room = max(1, (width - LEFT - RIGHT) // LABEL_WIDTH)
     every = math.ceil(len(columns) / room)
     style = "%b %Y" if unit == "month" else "%-d %b"
-    return [Tick(column.middle, column.revenue.start.strftime(style)) for column in columns[::every]]
+    shown = (column for column in columns[::every] if column.middle <= width - LABEL_WIDTH / 2)
+    return [Tick(column.middle, column.revenue.start.strftime(style)) for column in shown]

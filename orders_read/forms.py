@@ -4,12 +4,14 @@ from datetime import date, timedelta
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 
 from orders_write.events import Status
 
 from .queries import OrderFilters
 
 LONGEST_DAYS = 3_660
+YEARS = [MinValueValidator(date(1900, 1, 1)), MaxValueValidator(date(2200, 1, 1))]
 STATUSES = [("", "Any"), *((status.value, status.value.capitalize()) for status in Status)]
 GROUPINGS = [("day", "Day"), ("month", "Month"), ("category", "Category"), ("country", "Country")]
 RANGES = [
@@ -59,8 +61,8 @@ class CatalogueForm(forms.Form):
 class RevenueForm(forms.Form):
     """A range of days, both ends included, and what the table's rows are."""
 
-    start = forms.DateField(required=False)
-    end = forms.DateField(required=False)
+    start = forms.DateField(required=False, validators=YEARS)
+    end = forms.DateField(required=False, validators=YEARS)
     by = forms.ChoiceField(choices=GROUPINGS, required=False)
 
     def clean_by(self) -> str:

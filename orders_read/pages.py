@@ -148,14 +148,15 @@ def new_order(request: HttpRequest) -> HttpResponse:
     draft = request.session.get("drafts", {}).get("place", {})
     search = CatalogueForm(request.GET)
     q = search.cleaned_data["q"] if search.is_valid() else ""
-    lines = _priced(draft.get("lines", []))
+    refused = "refused" in request.GET
+    lines = [line if refused else line | {"error": ""} for line in _priced(draft.get("lines", []))]
     context = {
         "q": q,
         "found": _read(queries.product_catalogue, q=q, limit=PRODUCTS_FOUND)["results"] if q else None,
         "lines": lines,
         "total": sum((line["amount"] for line in lines if line["amount"] is not None), Decimal(0)),
         "values": draft.get("values") or _last_address(request.user.pk),
-        "errors": draft.get("errors", {}) if "refused" in request.GET else {},
+        "errors": draft.get("errors", {}) if refused else {},
         "key": uuid4(),
     }
     return render(request, "orders/new.html", context)

@@ -4,9 +4,11 @@ Nothing can be added, edited or deleted here but users. An action asks for what 
 chosen row, and tells what was refused.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import display_for_value
 from django.contrib.auth.admin import UserAdmin
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
@@ -91,6 +93,17 @@ class OrderAdmin(ReadOnlyAdmin):
     search_help_text = "An order's number, its reference or its customer's number"
     list_select_related = ("user",)
     ordering = ("-order_id",)
+    fields = (
+        ("order_id", "version"),
+        ("source", "reference"),
+        ("user", "on_credit"),
+        ("status", "created_at"),
+        ("total", "paid", "returned", "currency"),
+        ("ship_name", "ship_email"),
+        ("ship_street", "ship_postcode", "ship_city", "ship_country"),
+        "items_sold",
+        "payments_made",
+    )
     readonly_fields = ("items_sold", "payments_made")
     actions = (ship, deliver, cancel)
 
@@ -107,9 +120,7 @@ class OrderAdmin(ReadOnlyAdmin):
         """Show what came in and what was refunded."""
         payments = order.payments.order_by("payment_id")
         head = ("Kind", "Amount", "Reference", "Method", "At")
-        return _table(
-            head, [(p.kind, p.amount, p.reference or "–", p.method, p.created_at) for p in payments]
-        )
+        return _table(head, [(p.kind, p.amount, p.reference, p.method, p.created_at) for p in payments])
 
 
 @admin.register(Product)
@@ -175,16 +186,21 @@ class CreditNoteAdmin(ReadOnlyAdmin):
         """Show the lines, whose composite key no inline can handle."""
         head = ("Line", "SKU", "Qty", "Price", "Order", "Order line")
         lines = note.lines.order_by("line_no")
-        rows = [(x.line_no, x.sku, x.qty, x.price, x.order_id or "–", x.order_line_no or "–") for x in lines]
+        rows = [(x.line_no, x.sku, x.qty, x.price, x.order_id, x.order_line_no) for x in lines]
         return _table(head, rows)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
     """Print rows as a table; a dash for none."""
     if not rows:
         return "–"
     cells = format_html_join("", "<th>{}</th>", ((name,) for name in head))
     lines = format_html_join(
-        "", "<tr>{}</tr>", ((format_html_join("", "<td>{}</td>", ((cell,) for cell in row)),) for row in rows)
+        "",
+        "<tr>{}</tr>",
+        (
+            (format_html_join("", "<td>{}</td>", ((display_for_value(cell, "–"),) for cell in row)),)
+            for row in rows
+        ),
     )
     return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", cells, lines)

@@ -50,13 +50,27 @@ def is_positive(amount: str | None) -> bool:
     return Decimal(amount or 0) > 0
 
 
+@register.filter
+def is_negative(amount: str | None) -> bool:
+    """Say whether an amount is below zero."""
+    return Decimal(amount or 0) < 0
+
+
+@register.filter
+def unsigned(amount: str) -> Decimal:
+    """Leave out the sign."""
+    return abs(Decimal(amount))
+
+
 @register.simple_tag(takes_context=True)
-def actor(context: Context, by: str | None) -> str:
-    """Say who did it: the reader, another user, or the system's own name of itself."""
-    user = context.get("user")
-    if by and user is not None and by == f"user:{user.pk}":
+def actor(context: Context, by: str | None, customer: str | None) -> str:
+    """Say who did it, as the reader knows them: customers need not know which of the staff it was."""
+    user = context["user"]
+    if by == f"user:{user.pk}":
         return "you"
-    return (by or "system").replace("user:", "user ")
+    if not user.is_staff:
+        return "the shop"
+    return "the customer" if by == f"user:{customer}" else (by or "the system").replace(":", " ")
 
 
 @register.simple_tag(takes_context=True)

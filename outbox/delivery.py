@@ -27,15 +27,16 @@ STATE = statement("round_state")
 HOLD = "SELECT pg_advisory_xact_lock($1::int, hashtext($2::text || ' ' || $3::int))"
 
 # Folds can be repeated, so their commit need not wait for the disk. A small range gets a plan that is kept and goes
-# by indexes, even when it was made for empty tables; a large range gets a plan for its size.
+# by indexes, even when it was made for empty tables; a large range gets a plan for its size, and joins by hash, since
+# a log that grows fast is taken for a small one, and a nested loop over thousands of events takes minutes.
 SETTINGS = """
 SELECT set_config('synchronous_commit', 'off', true), set_config('plan_cache_mode', $1, true),
-       set_config('enable_seqscan', $2, true), set_config('enable_hashjoin', $2, true),
-       set_config('enable_mergejoin', $2, true)
+       set_config('enable_nestloop', $2, true), set_config('enable_seqscan', $3, true),
+       set_config('enable_hashjoin', $3, true), set_config('enable_mergejoin', $3, true)
 """
 SMALL_RANGE = 100
-FOR_SMALL = ["force_generic_plan", "off"]
-FOR_LARGE = ["force_custom_plan", "on"]
+FOR_SMALL = ["force_generic_plan", "on", "off"]
+FOR_LARGE = ["force_custom_plan", "off", "on"]
 
 LONGEST_PAUSE_SECONDS = 0.05
 

@@ -15,12 +15,12 @@ WITH moves AS (
                            ELSE 0 END
       FROM batch
      WHERE aggregate_type = 'product'
-), moved AS (
+), moved AS MATERIALIZED (
     SELECT product_id, sum(pieces) AS pieces, max(position) AS row_version
       FROM moves
      WHERE product_id IS NOT NULL
      GROUP BY product_id
-), said AS (
+), said AS MATERIALIZED (
     SELECT DISTINCT ON (aggregate_id) aggregate_id AS product_id, aggregate_version AS version, payload
       FROM batch
      WHERE aggregate_type = 'product'

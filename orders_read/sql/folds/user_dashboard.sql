@@ -28,12 +28,12 @@ WITH facts AS (
            max(position) AS row_version
       FROM facts
      GROUP BY user_id
-), standing AS (
+), standing AS MATERIALIZED (
     SELECT DISTINCT ON (aggregate_id) aggregate_id AS order_id, user_id, status, open_amount
       FROM facts
      WHERE aggregate_type = 'order'
      ORDER BY aggregate_id, aggregate_version DESC
-), moved AS (
+), moved AS MATERIALIZED (
     SELECT standing.user_id,
            sum(standing.open_amount - coalesce(before.open_amount, 0)) AS open_amount,
            count(*) FILTER (WHERE standing.status = 'confirmed')
@@ -51,18 +51,18 @@ WITH facts AS (
            SELECT status, open_amount FROM {table:user_orders} WHERE order_id = standing.order_id OFFSET 0
            ) AS before ON true
      GROUP BY standing.user_id
-), last_order AS (
+), last_order AS MATERIALIZED (
     SELECT DISTINCT ON (user_id) user_id, occurred_at AS last_order_at, aggregate_id AS last_order_id,
            reference AS last_order_reference
       FROM facts
      WHERE event_type = 'OrderPlaced'
      ORDER BY user_id, occurred_at DESC, aggregate_id DESC
-), numbered AS (
+), numbered AS MATERIALIZED (
     SELECT DISTINCT ON (user_id) user_id, customer_number
       FROM facts
      WHERE customer_number IS NOT NULL
      ORDER BY user_id, position DESC
-), credit AS (
+), credit AS MATERIALIZED (
     SELECT DISTINCT ON (user_id) user_id, "limit" AS credit_limit
       FROM facts
      WHERE event_type = 'CreditLimitSet'

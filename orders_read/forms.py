@@ -1,4 +1,8 @@
-"""What a reader may ask of a page; whoever asks for nothing gets everything, or the latest month of trade."""
+"""What a reader may ask of a page; whoever asks for nothing gets everything, or the latest month of trade.
+
+The API's parameters (`filters`) are stricter: there an unknown or an empty one is an error. A form sends empty fields,
+an address may carry whatever a link added to it, and the errors are read by people.
+"""
 
 from datetime import date, timedelta
 from typing import Any

@@ -23,6 +23,7 @@ from orders_write.events import Status
 
 from . import queries
 from .forms import GROUPINGS, STATUSES, CatalogueForm, OrderListForm, RevenueForm, first_errors
+from .question_view import WAITING
 from .revenue import RECENT_DAYS, recent_days, revenue_of
 
 Document = dict[str, Any]
@@ -31,7 +32,7 @@ PAGE_SIZE = 25
 RECENT_ORDERS = 8
 PRODUCTS_FOUND = 12
 WAIT_SECONDS = 1.0
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.005
 AWAITED_SECONDS = 600
 PAYMENT_METHODS = [("card", "Card"), ("transfer", "Bank transfer"), ("cheque", "Cheque")]
 
@@ -104,15 +105,27 @@ def order_page(request: HttpRequest, order_id: int) -> HttpResponse:
 
 
 def _order(order_id: int, user_id: int | None, version: int) -> Document | None:
-    """Read an order, for at most a second until it has reached a version."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        text = queries.order_details(order_id, user_id=user_id)
-        order: Document | None = orjson.loads(text) if text else None
-        reached = order["version"] if order else 0
-        if reached >= version or time.monotonic() > deadline:
-            return order
-        time.sleep(POLL_SECONDS)
+    """Read an order; wait a moment for one that has not reached the version, unless too many wait already."""
+    order = _order_now(order_id, user_id)
+    if _is_at(order, version) or not WAITING.acquire(blocking=False):
+        return order
+    try:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not _is_at(order, version) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            order = _order_now(order_id, user_id)
+    finally:
+        WAITING.release()
+    return order
+
+
+def _order_now(order_id: int, user_id: int | None) -> Document | None:
+    text = queries.order_details(order_id, user_id=user_id)
+    return orjson.loads(text) if text else None
+
+
+def _is_at(order: Document | None, version: int) -> bool:
+    return (order["version"] if order else 0) >= version
 
 
 def _awaited_version(request: HttpRequest, order_id: int) -> int:

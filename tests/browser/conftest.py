@@ -23,7 +23,7 @@ from orders_write.models import User
 from outbox.engine import Engine
 from tests.orders_write.shop import customer, do, wish
 
-from .chromium import Browser, Page, installed, started
+from .chromium import Browser, Page, install, installed, started
 
 PASSWORD = "open sesame, but longer"
 PRODUCTS = [
@@ -40,11 +40,9 @@ COUNTRIES = ("United Kingdom", "France", "EIRE", "Germany")
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Start the browser once; without one, skip loudly, and fail in CI."""
-    program = installed()
+    program = installed() or install()
     if program is None:
-        missing = (
-            "No Chromium is installed (apt-get install chromium): the pages were not looked at in a browser."
-        )
+        missing = "No Chromium is here (apt-get install chromium, or INSTALL_BROWSER=1 as root): no page was looked at."
         pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
     with started(program, tmp_path_factory.mktemp("chromium")) as browser:
         yield browser

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from threading import BoundedSemaphore
 
 import pytest
 from django.db import connection
@@ -282,6 +283,15 @@ def test_an_order_that_comes_within_the_wait_is_shown_at_once(ada, monkeypatch):
     monkeypatch.setattr(pages.time, "sleep", lambda _seconds: drain())
 
     assert "Confirmed" in read(ada, where)
+
+
+def test_where_enough_wait_already_nobody_else_does(ada, monkeypatch):
+    monkeypatch.setattr(pages, "WAITING", BoundedSemaphore(1))
+    monkeypatch.setattr(pages, "WAIT_SECONDS", 60.0)
+    where = place_by_form(ada)["Location"]
+    pages.WAITING.acquire()
+
+    assert "still being processed" in read(ada, where)
 
 
 def test_a_new_order_starts_with_the_last_address(ada):

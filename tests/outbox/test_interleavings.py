@@ -86,7 +86,13 @@ property_settings = settings(
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-hunt = settings(property_settings, max_examples=1000, phases=[Phase.generate], derandomize=True)
+hunt = settings(
+    property_settings,
+    max_examples=1000,
+    phases=[Phase.generate],
+    derandomize=True,
+    report_multiple_bugs=False,
+)
 
 
 @property_settings

@@ -2,17 +2,21 @@
 INSERT INTO {table} (
     order_id, user_id, source, reference, status, customer_number, customer_name, country, currency, placed_at,
     total, paid, returned, open_amount, units, lines, first_item, words, version, row_version)
-WITH placed AS MATERIALIZED (
+WITH placed AS (
     SELECT aggregate_id AS order_id,
            said.user_id,
            said.source,
            said.reference,
+           said.status,
            said.customer_number,
            personal ->> 'name' AS customer_name,
            said.country,
            said.currency,
            occurred_at AS placed_at,
            said.total,
+           said.paid,
+           said.returned,
+           said.open_amount,
            said.units,
            jsonb_array_length(said.lines) AS lines,
            said.lines -> 0 ->> 'name' AS first_item,
@@ -21,55 +25,60 @@ WITH placed AS MATERIALIZED (
                personal ->> 'name', personal ->> 'email', personal ->> 'city', personal ->> 'postcode', (
                    SELECT string_agg(concat_ws(' ', line.name, line.sku), ' ')
                      FROM jsonb_to_recordset(said.lines) AS line (name text, sku text))
-           )), '[^[:alnum:]]+', ' ', 'g'), ' '), '')) AS words
+           )), '[^[:alnum:] ]+', ' ', 'g'), ' '), '')) AS words,
+           aggregate_version AS version,
+           position
       FROM batch
      CROSS JOIN LATERAL jsonb_to_record(payload)  -- opens the payload once, not once per key
-                     AS said (user_id bigint, source text, reference text, customer_number text, country text,
-                              currency text, total numeric, units bigint, lines jsonb)
+                     AS said (user_id bigint, source text, reference text, status text, customer_number text,
+                              country text, currency text, total numeric, paid numeric, returned numeric,
+                              open_amount numeric, units bigint, lines jsonb)
      WHERE event_type = 'OrderPlaced'
-), standing AS MATERIALIZED (
+), standing AS (
     SELECT DISTINCT ON (aggregate_id)
            aggregate_id AS order_id,
-           aggregate_version AS version,
-           position,
            said.status,
            said.paid,
            said.returned,
-           said.open_amount
+           said.open_amount,
+           aggregate_version AS version,
+           position
       FROM batch
      CROSS JOIN LATERAL jsonb_to_record(payload)
                      AS said (status text, paid numeric, returned numeric, open_amount numeric)
-     WHERE aggregate_type = 'order'
+     WHERE aggregate_type = 'order' AND event_type <> 'OrderPlaced'
      ORDER BY aggregate_id, aggregate_version DESC
 )
-SELECT standing.order_id,
+SELECT order_id,
        coalesce(placed.user_id, own.user_id),
        coalesce(placed.source, own.source),
        coalesce(placed.reference, own.reference),
-       standing.status,
+       coalesce(standing.status, placed.status),
        coalesce(placed.customer_number, own.customer_number),
        coalesce(placed.customer_name, own.customer_name),
        coalesce(placed.country, own.country),
        coalesce(placed.currency, own.currency),
        coalesce(placed.placed_at, own.placed_at),
        coalesce(placed.total, own.total),
-       standing.paid,
-       standing.returned,
-       standing.open_amount,
+       coalesce(standing.paid, placed.paid),
+       coalesce(standing.returned, placed.returned),
+       coalesce(standing.open_amount, placed.open_amount),
        coalesce(placed.units, own.units),
        coalesce(placed.lines, own.lines),
        coalesce(placed.first_item, own.first_item),
        coalesce(placed.words, own.words),
-       standing.version,
-       greatest(standing.position, own.row_version)
-  FROM standing
-  LEFT JOIN placed USING (order_id)
+       coalesce(standing.version, placed.version),
+       greatest(standing.position, placed.position, own.row_version)
+  FROM placed
+  FULL JOIN standing USING (order_id)
   LEFT JOIN LATERAL (  -- OFFSET 0: always by primary key, whatever the planner believes of a growing table
-       SELECT * FROM {table}
-        WHERE placed.order_id IS NULL AND order_id = standing.order_id
+       SELECT user_id, source, reference, customer_number, customer_name, country, currency, placed_at, total, units,
+              lines, first_item, words, row_version
+         FROM {table}
+        WHERE placed.order_id IS NULL AND {table}.order_id = standing.order_id
        OFFSET 0) AS own ON true
- WHERE placed.order_id IS NOT NULL OR own.order_id IS NOT NULL
- ORDER BY standing.order_id
+ WHERE placed.order_id IS NOT NULL OR own.source IS NOT NULL
+ ORDER BY order_id
 ON CONFLICT (order_id) DO UPDATE
    SET status = EXCLUDED.status, paid = EXCLUDED.paid, returned = EXCLUDED.returned,
        open_amount = EXCLUDED.open_amount, version = EXCLUDED.version, row_version = EXCLUDED.row_version

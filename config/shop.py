@@ -75,6 +75,7 @@ def demo() -> int:
     started = _start_servers()
     try:
         _prepare()
+        _say("Importing a year of real orders ...")
         _import("--processes", str(os.cpu_count() or 1))
         FIRST_MONTH_BEGUN.unlink(missing_ok=True)
         return subprocess.run(_manage("check_answers", SAMPLE / "answers"), check=False).returncode  # noqa: S603

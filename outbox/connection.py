@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from django.db import connections
 
-from .exceptions import InsideTransaction
+from .exceptions import InsideTransaction, PooledConnection
 from .options import options
 
 # A worker that is cut off must give its locks back soon, and no fold may run for ever.
@@ -20,7 +20,10 @@ PREPARED_STATEMENTS = 500
 
 
 def connect(application_name: str) -> psycopg.Connection[Any]:
-    """Open a direct connection to the default database, in autocommit; the caller closes it."""
+    """Open a direct connection to the default database, in autocommit; the caller closes it.
+
+    Raises PooledConnection where a pooler stands between: locks, settings and prepared statements would be lost.
+    """
     database = connections["default"]
     parameters = {**database.get_connection_params()}
     for of_django in ("cursor_factory", "context", "prepare_threshold"):
@@ -30,7 +33,15 @@ def connect(application_name: str) -> psycopg.Connection[Any]:
     parameters["application_name"] = application_name
     connection = psycopg.connect(**{**KEEP_ALIVES, **parameters}, autocommit=True, prepare_threshold=5)
     connection.prepared_max = PREPARED_STATEMENTS
+    _refuse_pooler(connection)
     return connection
+
+
+def _refuse_pooler(connection: psycopg.Connection[Any]) -> None:
+    # A pooler greets with a process number of its own, as it has no server process for the client.
+    if one_value(connection.execute("SELECT pg_backend_pid()")) != connection.info.backend_pid:
+        connection.close()
+        raise PooledConnection
 
 
 def django_connection() -> psycopg.Connection[Any]:

@@ -40,6 +40,12 @@ FOR_LARGE = ["force_custom_plan", "off", "on"]
 
 LONGEST_PAUSE_SECONDS = 0.05
 
+# At many events a second a round for every few of them would take a core from the commands: then small rounds wait a
+# little, so that the next finds more to do.
+BUSY_EVENTS_A_SECOND = 500
+BREATHLESS_EVENTS = 50
+BREATH_SECONDS = 0.01
+
 logger = logging.getLogger(__name__)
 
 FOLDS = StoredFolds()
@@ -81,13 +87,15 @@ class Delivery:
 
         Waits for another worker that is at work on the same: what it saw may be older than what this one was woken for.
         """
-        folded, pause_seconds = 0, 0.001
+        folded, pause_seconds, started = 0, 0.001, time.monotonic()
         while not is_stopping():
             moved = self.relay.run(self.connection)
             result = self.run_round()
             folded += result.events
             if result.events or moved.messages:
                 pause_seconds = 0.001
+                if result.events <= SMALL_RANGE and _is_busy(folded, time.monotonic() - started):
+                    time.sleep(BREATH_SECONDS)
             elif not moved.is_mine or result.is_busy:
                 time.sleep(pause_seconds)
                 pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
@@ -207,6 +215,10 @@ def run_round() -> RoundResult:
 def drain() -> int:
     """Relay and fold until nothing is left, on Django's connection, outside any transaction; return events folded."""
     return Delivery(django_connection()).drain()
+
+
+def _is_busy(folded: int, seconds: float) -> bool:
+    return folded > max(BREATHLESS_EVENTS, BUSY_EVENTS_A_SECOND * seconds)
 
 
 def _sum(results: Sequence[RoundResult]) -> RoundResult:

@@ -3,6 +3,7 @@
 OutboxError
 ├── OutsideTransaction   append was called with no transaction open
 ├── InsideTransaction    delivery was called within a transaction
+├── PooledConnection     a worker was given a pooler instead of the server
 ├── StaleCheckpoint      another worker has moved the checkpoint
 └── InvalidToken         a consistency token that this system did not sign
 """
@@ -22,6 +23,10 @@ class OutsideTransaction(OutboxError):
 
 class InsideTransaction(OutboxError):
     """Delivery runs transactions of its own and cannot run within another."""
+
+
+class PooledConnection(OutboxError):
+    """Workers need a direct connection to PostgreSQL: name the server in DATABASE_URL, not a pooler."""
 
 
 class StaleCheckpoint(OutboxError):

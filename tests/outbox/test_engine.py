@@ -7,7 +7,9 @@ import psycopg
 import pytest
 
 from outbox import engine as engines
+from outbox.connection import connect
 from outbox.engine import Engine
+from outbox.exceptions import PooledConnection
 from outbox.polling import drain_safely, poll
 from tests.outbox.guarantees import Broken, expect
 from tests.outbox.world import World, wait_until
@@ -90,6 +92,12 @@ def test_a_worker_does_not_wait_for_what_it_cannot_have(world: World, engine: En
     )
     shown = [connection.execute(f"SHOW {name}").fetchone() for name in settings]
     assert shown == [("off",), ("1s",), ("2min",), ("10s",)]
+
+
+def test_a_pooler_is_refused(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", 0)
+    with pytest.raises(PooledConnection):
+        connect("tested")
 
 
 def test_old_checkpoints_are_swept(world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

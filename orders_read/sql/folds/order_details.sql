@@ -1,6 +1,6 @@
 -- Folds a batch into one JSON document per order: the payload of OrderPlaced, the newest standing, the timeline.
 INSERT INTO {table} (order_id, user_id, document, row_version)
-WITH placed AS (
+WITH placed AS MATERIALIZED (
     SELECT aggregate_id AS order_id,
            said.user_id,
            payload,
@@ -39,7 +39,7 @@ WITH placed AS (
            )) AS written (at, learnt_at, standing_keys)
      WHERE aggregate_type = 'order'
      GROUP BY aggregate_id
-), returned AS (
+), returned AS MATERIALIZED (
     SELECT order_id, jsonb_object_agg(line_no, returned) AS by_line
       FROM (SELECT aggregate_id AS order_id, line.line_no, max(line.returned) AS returned
               FROM batch

@@ -2,7 +2,7 @@
 INSERT INTO {table} (
     order_id, user_id, source, reference, status, customer_number, customer_name, country, currency, placed_at,
     total, paid, returned, open_amount, units, lines, first_item, words, version, row_version)
-WITH placed AS (
+WITH placed AS MATERIALIZED (
     SELECT aggregate_id AS order_id,
            said.user_id,
            said.source,
@@ -34,7 +34,7 @@ WITH placed AS (
                               country text, currency text, total numeric, paid numeric, returned numeric,
                               open_amount numeric, units bigint, lines jsonb)
      WHERE event_type = 'OrderPlaced'
-), standing AS (
+), standing AS MATERIALIZED (
     SELECT DISTINCT ON (aggregate_id)
            aggregate_id AS order_id,
            said.status,

@@ -4,6 +4,8 @@ import logging
 import threading
 import time
 
+import psycopg
+
 from .engine import Engine
 
 logger = logging.getLogger(__name__)
@@ -23,6 +25,9 @@ def drain_safely(engine: Engine, stopping: threading.Event) -> int:
     """Drain, and log whatever goes wrong: the next attempt comes with the next interval."""
     try:
         return engine.drain(stopping.is_set)
+    except psycopg.OperationalError as error:
+        logger.warning("the database is away, or cut the connection: %s", str(error).strip())
+        return 0
     except Exception:  # whatever it is, a worker that stops looking would stop every read model
         logger.exception("delivery failed; it is tried again")
         engine.close()

@@ -67,7 +67,15 @@ def test_a_worker_goes_on_after_its_connection_was_cut(world: World, engine: Eng
     assert world.versions() == {1: [1, 2]}
 
 
-def test_whatever_goes_wrong_a_worker_tries_again(
+def test_an_error_that_nobody_foresaw_does_not_end_a_worker(
+    world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(engine, "_opened", lambda: {}["nothing"])
+    assert drain_safely(engine, threading.Event()) == 0
+    assert "delivery failed" in caplog.text
+
+
+def test_a_worker_goes_on_after_the_database_was_away(
     world: World, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.commit((1, 1))
@@ -76,7 +84,7 @@ def test_whatever_goes_wrong_a_worker_tries_again(
     world.commit((1, 2))
     assert drain_safely(engine, threading.Event()) == 0
     assert drain_safely(engine, threading.Event()) == 1
-    assert "delivery failed" in caplog.text
+    assert "the database is away" in caplog.text
 
 
 def test_a_worker_does_not_wait_for_what_it_cannot_have(world: World, engine: Engine) -> None:

@@ -62,11 +62,12 @@ def _ends_softly(process: "subprocess.Popen[str]") -> None:
     assert "Traceback" not in output
 
 
-def test_a_worker_hears_the_bell_and_ends_softly(
+def test_a_worker_hears_the_bell_also_after_a_flush_and_ends_softly(
     world: World, start: Start, redis_server: redis.Redis
 ) -> None:
     worker = start(WORKER, django_settings.REDIS_URL)
     for version in (1, 2):
+        redis_server.flushdb()
         bell.BELL = Bell()
         with transaction.atomic():
             append([message(1, version)])

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -115,6 +115,9 @@ class Shape:
     known: frozenset[str]
 
 
+Line = TypeVar("Line", OrderLine, CreditNoteLine)
+LARGEST_AMOUNT = 10**10  # a NUMERIC(14,4) is less
+
 ALWAYS = "seq type occurred_at expect_reject"
 ORDER_LINE = frozenset(("line_no", "sku", "qty", "unit_price", "description"))
 CREDIT_LINE = ORDER_LINE | {"orig_order_id", "orig_line_no"}
@@ -132,7 +135,7 @@ def _order(fields: Fields, names: Names) -> int:
 def _place_order(fields: Fields, names: Names) -> PlaceOrder:
     return PlaceOrder(
         user_id=_user(fields, names),
-        lines=fields.lines(ORDER_LINE, _order_line),
+        lines=_that_fit(fields.lines(ORDER_LINE, _order_line)),
         address=Address(country=fields.maybe_text("country", COUNTRY) or ""),
         currency=fields.maybe_text("currency", 3) or "GBP",
         source=names.source,
@@ -153,7 +156,7 @@ def _order_line(fields: Fields) -> OrderLine:
 def _record_credit_note(fields: Fields, names: Names) -> RecordCreditNote:
     return RecordCreditNote(
         user_id=_user(fields, names),
-        lines=fields.lines(CREDIT_LINE, _credit_line),
+        lines=_that_fit(fields.lines(CREDIT_LINE, _credit_line)),
         country=fields.maybe_text("country", COUNTRY) or "",
         currency=fields.maybe_text("currency", 3) or "GBP",
         source=names.source,
@@ -171,6 +174,12 @@ def _credit_line(fields: Fields) -> CreditNoteLine:
         order_reference=fields.maybe_text("orig_order_id", REFERENCE),
         order_line_no=fields.maybe_whole("orig_line_no"),
     )
+
+
+def _that_fit(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    if sum(abs(line.qty * line.price) for line in lines if line.price is not None) >= LARGEST_AMOUNT:
+        raise WrongShape(f"the lines amount to {LARGEST_AMOUNT} or more")
+    return lines
 
 
 def _charge_payment(fields: Fields, names: Names) -> ChargePayment:

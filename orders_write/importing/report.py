@@ -30,6 +30,6 @@ class Report:
 
 
 def _line(refused: Refused) -> dict[str, object]:
-    values = asdict(refused)
-    problem, expected = values.pop("problem"), values.pop("expect_reject")
-    return values | problem | ({"expect_reject": expected} if expected else {})
+    place = {"seq": refused.seq, "line": refused.line, "type": refused.type}
+    expected = {"expect_reject": refused.expect_reject} if refused.expect_reject else {}
+    return place | asdict(refused.problem) | expected

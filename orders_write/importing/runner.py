@@ -81,7 +81,7 @@ class Import:
         orders: dict[str, int] = {}
         if references:
             found = Order.objects.filter(source=self.source, reference__in=references)
-            orders.update(found.values_list("reference", "order_id"))
+            orders.update((order.reference or "", order.order_id) for order in found.only("reference"))
         return Names(users=self.users, orders=orders, source=self.source)
 
     def _request(self, record: Record, names: Names) -> Request:

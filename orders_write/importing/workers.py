@@ -4,7 +4,8 @@ import multiprocessing
 import os
 import queue
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TypeAlias
 
@@ -48,7 +49,7 @@ def run_in_processes(
             worker.terminate()
 
 
-def _collected(steps: Steps, workers: list[multiprocessing.process.BaseProcess]) -> Iterator[Step]:
+def _collected(steps: Steps, workers: Sequence[BaseProcess]) -> Iterator[Step]:
     running = len(workers)
     while running:
         try:

@@ -172,6 +172,10 @@ def test_packed_and_plain_files_are_read_alike(tmp_path: Path) -> None:
         (PLACE | {"lines": [LINE | {"unit_price": "NaN"}]}, "unit_price must be an amount as text"),
         (PLACE | {"lines": [LINE | {"unit_price": "0.00001"}]}, "at most four decimals"),
         (PLACE | {"lines": [LINE | {"price": "1"}]}, "unknown field price"),
+        (
+            PLACE | {"lines": [LINE | {"qty": 2, "unit_price": "5000000000"}]},
+            "the lines amount to 10000000000 or more",
+        ),
     ],
 )
 def test_a_wrong_line_is_named_with_its_number(tmp_path: Path, line: Any, sentence: str) -> None:

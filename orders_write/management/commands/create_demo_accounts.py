@@ -54,7 +54,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--force", action="store_true", help="create them in spite of HTTPS")
 
-    def handle(self, *_: Any, force: bool, **__: Any) -> None:
+    def handle(self, *args: Any, force: bool, **options: Any) -> None:
         if settings.HTTPS and not settings.DEBUG and not force:
             raise CommandError(
                 "Demo accounts have passwords that everybody knows; --force creates them here too."

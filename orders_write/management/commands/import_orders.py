@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -107,7 +107,7 @@ class Command(BaseCommand):
             else run_in_processes(work, path, limit, found.owners, processes)
         )
         replayed = 0
-        for step in shown(steps, found.count, self.stdout._out):  # noqa: SLF001 – the wrapper is no TextIO
+        for step in shown(steps, found.count, cast(TextIO, self.stdout._out)):  # noqa: SLF001 – the wrapper is no TextIO
             replayed += step.replayed
             report.add(step.refused)
         seconds = time.monotonic() - began

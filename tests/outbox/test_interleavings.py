@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyFailure
 
 from outbox.delivery import Delivery
 from tests.mutants.relays import IdentityPoller, OldestTransactionPoller
@@ -126,5 +127,6 @@ def test_a_history_is_found_that_a_mutant_breaks(
         empty_database()
         holds_for(world, mutant, history)
 
-    with pytest.raises(Broken):
+    # A mutant that waits for foreign transactions breaks by chance only, which Hypothesis calls flaky.
+    with pytest.raises((Broken, FlakyFailure)):
         play()

@@ -62,17 +62,30 @@ def _ends_softly(process: "subprocess.Popen[str]") -> None:
     assert "Traceback" not in output
 
 
-def test_a_worker_hears_the_bell_also_after_a_flush_and_ends_softly(
+def _command(version: int) -> None:
+    bell.BELL = Bell()
+    with transaction.atomic():
+        append([message(1, version)])
+
+
+def test_a_worker_hears_the_bell_and_ends_softly(
     world: World, start: Start, redis_server: redis.Redis
 ) -> None:
     worker = start(WORKER, django_settings.REDIS_URL)
     for version in (1, 2):
-        redis_server.flushdb()
-        bell.BELL = Bell()
-        with transaction.atomic():
-            append([message(1, version)])
+        _command(version)
         assert wait_until(lambda: world.checkpoint() == version, seconds=20)  # noqa: B023 – called at once
     _ends_softly(worker)
+
+
+def test_a_worker_goes_on_after_redis_was_flushed(
+    world: World, start: Start, redis_server: redis.Redis
+) -> None:
+    start(WORKER, django_settings.REDIS_URL)
+    for version in (1, 2, 3):
+        _command(version)
+        assert wait_until(lambda: world.checkpoint() == version, seconds=20)  # noqa: B023 – called at once
+        redis_server.flushdb()
 
 
 @pytest.mark.parametrize("state", ["closed_port", "silent_server"])

@@ -62,8 +62,13 @@ def run(names: list[str], *, quick: bool) -> int:
         if settings.WERE_STARTED:
             settings.services.stop(settings.DATA_DIR)
     seconds = time.monotonic() - began
-    is_short = quick or len(names) < len(MODULES)
-    path = figures.write(measured, quick=is_short, seconds=seconds, busy_before_percent=busy_before_percent)
+    path = figures.write(
+        measured,
+        quick=quick,
+        whole=len(names) == len(MODULES),
+        seconds=seconds,
+        busy_before_percent=busy_before_percent,
+    )
     sys.stdout.write(f"\n{figures.table(measured)}\n\n{seconds:.0f} s; written to {os.path.relpath(path)}\n")
     return 0
 

@@ -39,9 +39,11 @@ class Figure:
         return self.measured <= self.target if self.lower_is_better else self.measured >= self.target
 
 
-def write(figures: Sequence[Figure], *, quick: bool, seconds: float, busy_before_percent: float) -> Path:
-    """Write both files and return the path of the Markdown."""
-    name = "quick" if quick else "latest"
+def write(
+    figures: Sequence[Figure], *, quick: bool, whole: bool, seconds: float, busy_before_percent: float
+) -> Path:
+    """Write both files and return the path of the Markdown; only a whole run that is not quick is the latest."""
+    name = "latest" if whole and not quick else "partial"
     RESULTS.mkdir(exist_ok=True)
     said = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),

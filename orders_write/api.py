@@ -55,6 +55,8 @@ class PlaceOrder(CommandView):
 class OrderCommandView(CommandView):
     """A command upon one order; anybody else's does not exist for a customer."""
 
+    depends_on_version = True
+
     def change(self, kind: type[OrderCommandBody], order_id: int) -> HttpResponse:
         """Read the body and carry out its command."""
         body = self.read(kind)

@@ -36,7 +36,12 @@ BodyKind = TypeVar("BodyKind", bound=TrustedBody)
 
 
 class CommandView(APIView):
-    """A view that turns a request into one command and answers with what became of it."""
+    """A view that turns a request into one command and answers with what became of it.
+
+    `depends_on_version` says that If-Match means something here; elsewhere it is refused rather than ignored.
+    """
+
+    depends_on_version = False
 
     def read(self, kind: type[BodyKind]) -> BodyKind:
         """Read the body; raises ValidationError, and PermissionDenied for what only a trusted source may say."""
@@ -72,12 +77,22 @@ class CommandView(APIView):
             actor=f"user:{user.pk}",
             now=body.validated_data.get("occurred_at") or timezone.now(),
             key=self._key(),
-            expected_version=_expected_version(headers.get("If-Match")),
+            expected_version=self._expected_version(),
             only_user_id=None if user.is_staff else user.pk,
             correlation_id=_correlation_id(headers),
             traceparent=traceparent if TRACEPARENT.fullmatch(traceparent) else "",
             render=render,
         )
+
+    def _expected_version(self) -> int | None:
+        """Read If-Match; a tag that is not ours, or a weak one, matches nothing."""
+        if_match = self.request.headers.get("If-Match")
+        if if_match is None or if_match.strip() == "*":
+            return None
+        if not self.depends_on_version:
+            raise rest.ValidationError({"If-Match": "Only commands upon an order can depend on a version."})
+        known = VERSION.fullmatch(if_match.strip())
+        return int(known[1]) if known else NO_VERSION
 
     def _key(self) -> Key | None:
         """Return the caller's key: theirs alone, for this route alone, and for this path and body alone."""
@@ -114,14 +129,6 @@ def _fingerprint(route: str, body: Any) -> bytes:
     """Hash what was asked; the same body with other spaces or another order of keys is the same."""
     canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS, default=str)
     return hashlib.sha256(route.encode() + b"\n" + canonical).digest()
-
-
-def _expected_version(if_match: str | None) -> int | None:
-    """Read If-Match; a tag that is not ours, or a weak one, matches nothing."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    known = VERSION.fullmatch(if_match.strip())
-    return int(known[1]) if known else NO_VERSION
 
 
 def _correlation_id(headers: Mapping[str, str]) -> str:

@@ -500,6 +500,12 @@ def test_a_command_upon_another_version_is_refused(ada, tag, status):
     assert response.status_code == status
 
 
+def test_where_versions_are_not_compared_none_is_taken(clerk):
+    response = clerk.put("/api/v1/products/mug/price", {"price": "1"}, HTTP_IF_MATCH='"v1"')
+
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (400, "If-Match")
+
+
 # 422: the rules.
 
 

@@ -40,6 +40,7 @@ projection = Projection(
                 "CREATE INDEX ON {table} (country, placed_at, order_id)",
                 "CREATE INDEX ON {table} (user_id, placed_at, order_id) WHERE user_id IS NOT NULL",
                 "CREATE INDEX ON {table} (customer_number, placed_at, order_id) WHERE customer_number IS NOT NULL",
+                "CREATE INDEX ON {table} (total)",
                 "CREATE INDEX ON {table} (reference) WHERE reference IS NOT NULL",
                 "CREATE INDEX ON {table} USING gin (words)",
             ),

@@ -68,6 +68,7 @@ def shown(comparisons: list[Comparison]) -> Table:
     table = Table("answers", "equal", "different", "", title="Read models and known answers")
     for number in (1, 2):
         table.columns[number].justify = "right"
+    table.columns[3].overflow = "fold"
     for one in comparisons:
         notes = [
             *one.first_differences,

@@ -27,8 +27,8 @@ SETTINGS = {
     "jit": "off",
     "timezone": "UTC",
 }
-# For tests: a crash of the machine may destroy the cluster; commits still wait for their turn in the log.
-FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
+# For tests: a crash of the machine may destroy the cluster; a transaction can be held open without a client.
+FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_prepared_transactions": "10"}
 
 
 def running(folder: DataFolder) -> Server | None:

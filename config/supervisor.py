@@ -68,6 +68,7 @@ async def _stop(children: list[Process]) -> None:
     for child in children:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
+        await child.wait()
 
 
 def _say(text: str) -> None:

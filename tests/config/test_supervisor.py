@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import threading
 
 import psutil
 
+from config.server_process import is_alive
 from config.supervisor import supervise
 
 SLEEP = [sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(60)"]
@@ -45,17 +47,22 @@ def test_every_line_tells_who_wrote_it(capfd):
     assert "web    | hello\n" in capfd.readouterr().out
 
 
-def test_a_child_that_does_not_listen_is_killed_with_its_own_children(monkeypatch):
+def test_a_child_that_does_not_listen_is_killed_with_its_own_children(monkeypatch, capfd):
     monkeypatch.setattr("config.supervisor.STOP_TIMEOUT_SECONDS", 0.5)
-    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    deaf = (
+        "import signal, subprocess, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
+    )
     pids = []
 
     run(
         {
             "deaf": [sys.executable, "-c", deaf],
-            "dying": [sys.executable, "-c", "import time; time.sleep(0.5)"],
+            "dying": [sys.executable, "-c", "import time; time.sleep(1)"],
         },
         pids.extend,
     )
 
     assert not any(psutil.pid_exists(pid) for pid in pids)
+    grandchild = int(re.search(r"deaf +\| (\d+)", capfd.readouterr().out)[1])
+    assert not (psutil.pid_exists(grandchild) and is_alive(psutil.Process(grandchild)))

@@ -92,7 +92,8 @@ class Life:
     def credit(self) -> Command:
         order_id = self.order_id()
         found = rows(
-            "SELECT line_no, sku, order_items.price FROM order_items JOIN products USING (product_id) WHERE order_id = %s",
+            "SELECT line_no, sku, order_items.price FROM order_items JOIN products USING (product_id)"
+            " WHERE order_id = %s",
             order_id,
         )
         user = rows("SELECT user_id FROM orders WHERE order_id = %s", order_id)

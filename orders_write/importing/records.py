@@ -101,7 +101,7 @@ def _object(text: bytes) -> dict[str, Any]:
     try:
         values = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise WrongShape(f"this is not JSON ({error})") from error
+        raise WrongShape(f"this is not JSON ({error.msg}, column {error.colno})") from error
     if type(values) is not dict:
         raise WrongShape("a JSON object is expected")
     return values

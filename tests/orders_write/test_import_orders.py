@@ -286,6 +286,8 @@ def test_a_report_that_cannot_be_written_is_an_error(folder: Path) -> None:
     with pytest.raises(CommandError, match="no such file"):
         import_lines(folder, place(1, "1"), report=folder / "gone" / "report.jsonl")
 
+    assert not Product.objects.exists()
+
 
 def test_an_import_that_was_killed_is_completed_by_the_next_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -68,9 +68,9 @@ class Command(BaseCommand):
         source = (source or path.resolve().parent.name or "import")[:64]
         found = survey(path, options["limit"])
         _refuse_shared_products(path, found, options["processes"])
-        users = self._prepare(found, source, **options)
-        work = Import(sha256=found.sha256, source=source, users=users, batch=options["batch"])
         with _report_file(report) as file:
+            users = self._prepare(found, source, **options)
+            work = Import(sha256=found.sha256, source=source, users=users, batch=options["batch"])
             written = Report(file)
             self._run(work, path, found, written, options["limit"], options["processes"])
         self._tell_refused(written, report)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+# The one currency of the shop: revenue and credit are sums, and sums of several currencies say nothing.
+CURRENCY = "GBP"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
@@ -33,7 +36,7 @@ class PlaceOrder:
     user_id: int | None
     lines: tuple[OrderLine, ...]
     address: Address
-    currency: str = "GBP"
+    currency: str = CURRENCY
     source: str = "shop"
     reference: str | None = None
     address_required: bool = True
@@ -96,7 +99,7 @@ class RecordCreditNote:
     user_id: int | None
     lines: tuple[CreditNoteLine, ...]
     country: str = ""
-    currency: str = "GBP"
+    currency: str = CURRENCY
     source: str = "shop"
     reference: str | None = None
     reason: str = ""

@@ -3,7 +3,7 @@
     WriteError
     ├── Refusal                      a rule of the domain said no; stored and replayed under the idempotency key
     │   ├── NoLines, QuantityBelowOne, PriceNotPositive, PriceNegative, DuplicateLineNumber
-    │   ├── UnknownProduct, RetiredProduct, NotEnoughStock, AddressInvalid
+    │   ├── UnknownProduct, RetiredProduct, NotEnoughStock, AddressInvalid, ForeignCurrency
     │   ├── CreditExceeded, CreditLimitBelowUse, CreditLimitNegative
     │   ├── AmountNotOpenAmount, AlreadyPaid, ReferenceUsed
     │   ├── OrderCancelled, NotPaid, AlreadyShipped, NothingToShip, NotShipped, AlreadyDelivered
@@ -75,6 +75,10 @@ class NotEnoughStock(Refusal):
 
 class AddressInvalid(Refusal):
     """The shipping address is incomplete."""
+
+
+class ForeignCurrency(Refusal):
+    """The shop trades in one currency, and this is another."""
 
 
 class CreditExceeded(Refusal):

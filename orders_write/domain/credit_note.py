@@ -14,7 +14,7 @@ from ..exceptions import (
     ReturnExceedsSold,
     UnknownOrderLine,
 )
-from .order import Order
+from .order import Order, check_currency
 from .product import Product
 
 UNLISTED = "unlisted"
@@ -30,6 +30,7 @@ def record_credit_note(
     orders: Mapping[CreditNoteLine, Order],
 ) -> CreditNoteRecorded:
     """Decide on a credit note; `orders` holds the order of every line that names one and exists."""
+    check_currency(command.currency)
     _check_lines(command.lines)
     numbered = [(line.line_no or index, line) for index, line in enumerate(command.lines, start=1)]
     if len({line_no for line_no, _ in numbered}) < len(numbered):

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, assert_never
 
 from ..commands import (
+    CURRENCY,
     Address,
     CancelOrder,
     ChargePayment,
@@ -36,6 +37,7 @@ from ..exceptions import (
     AlreadyShipped,
     AmountNotOpenAmount,
     DuplicateLineNumber,
+    ForeignCurrency,
     NoLines,
     NotEnoughStock,
     NothingToShip,
@@ -96,6 +98,7 @@ def place_order(
     command: PlaceOrder, order_id: int, buyer: Buyer, catalogue: Mapping[str, Product]
 ) -> OrderPlaced:
     """Decide on a new order; `catalogue` holds every product of the command that exists, by SKU."""
+    check_currency(command.currency)
     _check_wishes(command.lines)
     _check_address(command.address, required=command.address_required)
     lines = tuple(_sold(line_no, line, catalogue) for line_no, line in _numbered(command.lines))
@@ -189,6 +192,12 @@ def stock_moves(order: Order | None, event: AnyOrderEvent) -> Iterator[StockMove
             return
         case _:
             assert_never(event)
+
+
+def check_currency(currency: str) -> None:
+    """Refuse any currency but the shop's."""
+    if currency != CURRENCY:
+        raise ForeignCurrency(currency=currency, accepted=CURRENCY)
 
 
 def _check_wishes(lines: Iterable[OrderLine]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import orjson
 
 from ..commands import (
+    CURRENCY,
     Address,
     CancelOrder,
     ChargePayment,
@@ -137,7 +138,7 @@ def _place_order(fields: Fields, names: Names) -> PlaceOrder:
         user_id=_user(fields, names),
         lines=_that_fit(fields.lines(ORDER_LINE, _order_line)),
         address=Address(country=fields.maybe_text("country", COUNTRY) or ""),
-        currency=fields.maybe_text("currency", 3) or "GBP",
+        currency=fields.maybe_text("currency", 3) or CURRENCY,
         source=names.source,
         reference=fields.text("order_id", REFERENCE),
         address_required=False,
@@ -158,7 +159,7 @@ def _record_credit_note(fields: Fields, names: Names) -> RecordCreditNote:
         user_id=_user(fields, names),
         lines=_that_fit(fields.lines(CREDIT_LINE, _credit_line)),
         country=fields.maybe_text("country", COUNTRY) or "",
-        currency=fields.maybe_text("currency", 3) or "GBP",
+        currency=fields.maybe_text("currency", 3) or CURRENCY,
         source=names.source,
         reference=fields.text("credit_note_id", REFERENCE),
         reason=fields.maybe_text("reason", REASON) or "",

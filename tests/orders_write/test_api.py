@@ -215,14 +215,14 @@ def test_a_trusted_source_agrees_prices_and_names_its_orders(ada):
         lines=[{"sku": "mug", "qty": 1, "price": "1.125", "line_no": 7}],
         source="fair",
         reference="F-1",
-        currency="EUR",
+        currency="GBP",
         occurred_at="2026-01-02T03:04:05+01:00",
         user_id=ada.user_id,
     )
 
     assert (order["total"], order["currency"], order["source"], order["reference"]) == (
         "1.1250",
-        "EUR",
+        "GBP",
         "fair",
         "F-1",
     )

@@ -9,6 +9,7 @@ from orders_write.domain.order import Order, evolve, return_items
 from orders_write.events import CreditNoteRecorded, Status
 from orders_write.exceptions import (
     DuplicateLineNumber,
+    ForeignCurrency,
     NoLines,
     OrderOfAnotherCustomer,
     PriceNegative,
@@ -101,6 +102,13 @@ def test_the_order_must_be_the_customers_own() -> None:
 def test_a_credit_note_needs_a_line() -> None:
     with pytest.raises(NoLines):
         record()
+
+
+def test_a_credit_note_in_another_currency_is_refused() -> None:
+    with pytest.raises(ForeignCurrency):
+        record_credit_note(
+            RecordCreditNote(user_id=7, lines=(DISCOUNT,), currency="EUR"), 900, "C7", CATALOGUE, {}
+        )
 
 
 def test_line_numbers_differ() -> None:

@@ -14,6 +14,7 @@ from orders_write.exceptions import (
     AlreadyShipped,
     AmountNotOpenAmount,
     DuplicateLineNumber,
+    ForeignCurrency,
     NoLines,
     NotEnoughStock,
     NothingToShip,
@@ -105,6 +106,11 @@ def test_an_order_against_a_rule_is_refused(lines: list[OrderLine], rule: type[R
 
     with pytest.raises(rule):
         place_order(wish(*lines), 100, CASH, catalogue)
+
+
+def test_an_order_in_another_currency_is_refused() -> None:
+    with pytest.raises(ForeignCurrency):
+        place_order(wish(currency="EUR"), 100, CASH, CATALOGUE)
 
 
 def test_an_order_without_lines_is_refused() -> None:

@@ -2,7 +2,7 @@
 
     WriteError
     ├── Refusal                      a rule of the domain said no; stored and replayed under the idempotency key
-    │   ├── NoLines, QuantityBelowOne, PriceNotPositive, PriceNegative, DuplicateLineNumber
+    │   ├── NoLines, TotalTooLarge, QuantityBelowOne, PriceNotPositive, PriceNegative, DuplicateLineNumber
     │   ├── UnknownProduct, RetiredProduct, NotEnoughStock, AddressInvalid, ForeignCurrency
     │   ├── CreditExceeded, CreditLimitBelowUse, CreditLimitNegative
     │   ├── AmountNotOpenAmount, AlreadyPaid, ReferenceUsed
@@ -43,6 +43,10 @@ class Refusal(WriteError):
 
 class NoLines(Refusal):
     """An order or credit note needs at least one line."""
+
+
+class TotalTooLarge(Refusal):
+    """The total is larger than any account can hold."""
 
 
 class QuantityBelowOne(Refusal):

@@ -121,6 +121,7 @@ class Order(Aggregate):
 
     class Meta:
         db_table = "orders"
+        permissions = [("trusted_source", "Can give agreed prices, times and references")]
         constraints = [
             models.UniqueConstraint(name="orders_reference_once", fields=["source", "reference"]),
             models.CheckConstraint(

@@ -14,7 +14,7 @@ from ..exceptions import (
     ReturnExceedsSold,
     UnknownOrderLine,
 )
-from .order import Order, check_currency
+from .order import Order, check_currency, total_of
 from .product import Product
 
 UNLISTED = "unlisted"
@@ -46,7 +46,7 @@ def record_credit_note(
         source=command.source,
         reference=command.reference,
         reason=command.reason,
-        total=sum((line.amount for line in lines), Decimal(0)),
+        total=total_of(lines),
         units=sum(line.qty for line in lines),
         lines=lines,
     )

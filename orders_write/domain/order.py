@@ -19,6 +19,7 @@ from ..commands import (
 from ..events import (
     AnyOrderEvent,
     CancelledLine,
+    CreditedLine,
     ItemsReturned,
     OrderCancelled,
     OrderDelivered,
@@ -47,12 +48,14 @@ from ..exceptions import (
     QuantityBelowOne,
     ReferenceUsed,
     RetiredProduct,
+    TotalTooLarge,
     UnknownProduct,
 )
 from ..exceptions import OrderCancelled as OrderIsCancelled
 from .product import Product, StockMove
 
 ZERO = Decimal(0)
+TOO_LARGE = Decimal(10) ** 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +106,7 @@ def place_order(
     _check_address(command.address, required=command.address_required)
     lines = tuple(_sold(line_no, line, catalogue) for line_no, line in _numbered(command.lines))
     _check_stock(lines, catalogue)
-    total = sum((line.amount for line in lines), ZERO)
+    total = total_of(lines)
     return OrderPlaced(
         order_id=order_id,
         user_id=buyer.user_id,
@@ -192,6 +195,14 @@ def stock_moves(order: Order | None, event: AnyOrderEvent) -> Iterator[StockMove
             return
         case _:
             assert_never(event)
+
+
+def total_of(lines: Iterable[PlacedLine] | Iterable[CreditedLine]) -> Decimal:
+    """Return what the lines come to, exactly; refuse what NUMERIC(14,4) cannot hold."""
+    total = sum((line.amount for line in lines), ZERO)
+    if total >= TOO_LARGE:
+        raise TotalTooLarge(total=total)
+    return total
 
 
 def check_currency(currency: str) -> None:

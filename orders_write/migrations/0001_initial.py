@@ -271,6 +271,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "orders",
+                "permissions": [("trusted_source", "Can give agreed prices, times and references")],
             },
         ),
         migrations.CreateModel(

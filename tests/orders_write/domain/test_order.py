@@ -25,6 +25,7 @@ from orders_write.exceptions import (
     ReferenceUsed,
     Refusal,
     RetiredProduct,
+    TotalTooLarge,
     UnknownProduct,
 )
 from orders_write.exceptions import OrderCancelled as OrderIsCancelled
@@ -111,6 +112,13 @@ def test_an_order_against_a_rule_is_refused(lines: list[OrderLine], rule: type[R
 def test_an_order_in_another_currency_is_refused() -> None:
     with pytest.raises(ForeignCurrency):
         place_order(wish(currency="EUR"), 100, CASH, CATALOGUE)
+
+
+def test_an_order_that_no_column_can_hold_is_refused() -> None:
+    line = OrderLine(sku="mug", qty=2, price=Decimal(5_000_000_000))
+
+    with pytest.raises(TotalTooLarge):
+        place_order(wish(line), 100, CASH, CATALOGUE)
 
 
 def test_an_order_without_lines_is_refused() -> None:

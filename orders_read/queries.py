@@ -195,6 +195,12 @@ SELECT customer_number, orders, lines, units, spent, first_order_at, last_order_
        credit_notes, returned
   FROM read_user_dashboard WHERE customer_number IS NOT NULL ORDER BY user_id
 """
+OTHER_SALES = """
+SELECT line ->> 'sku', count(DISTINCT order_id), count(*), sum((line ->> 'qty')::bigint),
+       sum((line ->> 'amount')::numeric)
+  FROM read_order_details CROSS JOIN jsonb_array_elements(document -> 'lines') AS line
+ WHERE document ->> 'source' <> %(source)s GROUP BY 1
+"""
 COUNTRY_DAYS = """
 SELECT day, country, sum(orders), sum(lines), sum(units), sum(gross)
   FROM (SELECT day, country, 0 AS orders, lines, units, gross FROM read_daily_revenue
@@ -217,6 +223,11 @@ def customer_totals() -> Iterator[tuple[Any, ...]]:
     credit_notes, returned).
     """
     return _rows(CUSTOMER_TOTALS, {})
+
+
+def other_sales(source: str) -> Iterator[tuple[Any, ...]]:
+    """Yield (sku, orders, lines, units, gross) of what was sold by orders of any other source; reads every order."""
+    return _rows(OTHER_SALES, {"source": source})
 
 
 def country_days(start: date, end: date) -> Iterator[tuple[Any, ...]]:

@@ -1,7 +1,7 @@
 """What the read models say about the time and the source that the answers are about."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from .. import queries
+
+NOTHING = (0, 0, 0, Decimal(0))
 
 
 class Order(NamedTuple):
@@ -40,7 +42,11 @@ class Customer(NamedTuple):
 
 @dataclass(frozen=True)
 class Facts:
-    """Orders of one source; days from `start` to `end`; customers and products over all time."""
+    """What one source brought, from `start` to `end`.
+
+    An order that somebody places in the same shop does not change an answer: it is left out of the products, and so are
+    customers of whom the source's orders know nothing and who have no credit note.
+    """
 
     source: str
     start: date
@@ -53,14 +59,17 @@ class Facts:
 
     @cached_property
     def customers(self) -> list[Customer]:
-        """Every customer with a number and an order or a credit note."""
+        """Every customer with a number and an order of the source or a credit note."""
+        buyers = {order.customer_number for order in self.orders}
         customers = (Customer(*row) for row in queries.customer_totals())
-        return [customer for customer in customers if customer.orders or customer.credit_notes]
+        return [customer for customer in customers if customer.number in buyers or customer.credit_notes]
 
     @cached_property
     def products(self) -> list[dict[str, Any]]:
         """What each SKU sold; money as Decimal."""
-        return list(_products())
+        others = {sku: sold for sku, *sold in queries.other_sales(self.source)}
+        products = [_less(row, others.get(row["sku"], NOTHING)) for row in _products()]
+        return [row for row in products if row["lines"] or row["units_returned"]]
 
     @cached_property
     def total(self) -> dict[str, Any]:
@@ -72,6 +81,17 @@ class Facts:
         return [
             _exact(row) for row in json.loads(queries.daily_revenue(self.start, self.end, by=by))["results"]
         ]
+
+
+def _less(row: dict[str, Any], sold: Sequence[Any]) -> dict[str, Any]:
+    orders, lines, units, gross = sold
+    return row | {
+        "orders": row["orders"] - orders,
+        "lines": row["lines"] - lines,
+        "units": row["units"] - units,
+        "gross": row["gross"] - gross,
+        "net": row["net"] - gross,
+    }
 
 
 def _products() -> Iterator[dict[str, Any]]:

@@ -38,6 +38,7 @@ QUESTIONS = [
     (queries.order_totals, {"source": "shop"}),
     (queries.customer_totals, {}),
     (queries.country_days, {"start": DAYS[0], "end": DAYS[1]}),
+    (queries.other_sales, {"source": "shop"}),
 ]
 
 # Beside read models, a request may look at who asks, and at how far the read models have come.

@@ -105,6 +105,14 @@ def test_right_answers_are_all_equal(answers):
     assert "not yet answered" in output
 
 
+def test_an_order_placed_in_the_shop_changes_no_answer_about_the_sample(answers):
+    list_products("mug")
+    do(wish(customer("bob"), ("12345A", 5), ("mug", 1)))
+    drain()
+
+    assert "answers are equal." in check(answers)
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [

@@ -79,15 +79,6 @@ class NoBound(ScanBound):
         """Learn nothing."""
 
 
-class HastyRelay(Relay):
-    """Takes every scan for a complete one."""
-
-    def run(self, connection: psycopg.Connection[Any]) -> Any:
-        moved = super().run(connection)
-        self.bound.scanned(psycopg.RawCursor(connection))
-        return moved
-
-
 class IdentityPositions(Relay):
     """Takes the identity for the position."""
 
@@ -119,18 +110,6 @@ class HeedlessBoundCarrier(LogCarrier):
 
 class NoBoundCarrier(LogCarrier):
     bound_class = NoBound
-
-
-class HastyCarrier(LogCarrier):
-    relay_class = HastyRelay
-    bound_class = LastRelayedBound
-
-    def __init__(self, world: World) -> None:
-        super().__init__(world, batch_size=2)
-
-    def carry(self) -> None:
-        self.relay.run_once(self.connection)
-        self.read()
 
 
 class IdentityPositionsCarrier(LogCarrier):

@@ -9,7 +9,7 @@ class WaitingBell(Bell):
 
     def ring(self) -> None:
         try:
-            bell.client(bell.options().redis_url, 2.0).ping()
+            bell.client(bell.options().redis_url, 6.0).ping()
         except bell.redis.RedisError:
             self.errors += 1
 

@@ -15,11 +15,13 @@ from rq.serializers import JSONSerializer
 from outbox import bell, jobs
 from outbox.append import append
 from outbox.bell import BELL_KEY, STANDING_KEY, Bell
+from outbox.options import options
 from tests.mutants.bells import ImpatientBell, WaitingBell
 from tests.outbox.guarantees import Broken
 from tests.outbox.world import World, message
 
-MOST_SECONDS = 0.05
+# Far more than a command takes on a busy machine, far less than the mutant waits for Redis.
+MOST_SECONDS = 1.5
 
 
 @pytest.fixture
@@ -45,17 +47,21 @@ def make_bell(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[t
 
 
 def does_not_delay(settings: Settings, url: str, ring: Bell) -> None:
-    """Check that neither a dead nor a silent Redis delays a command by more than 50 ms, or breaks it."""
+    """Check that no command waits for a dead or silent Redis, or is broken by it."""
     settings.OUTBOX = settings.OUTBOX | {"REDIS_URL": url}
     bell.BELL = ring
     for _ in range(3):
         before = time.monotonic()
         with transaction.atomic():
             append([message()])
-            commit_began = time.monotonic()
-        if max(time.monotonic() - commit_began, 0) > MOST_SECONDS + (commit_began - before):
+        if time.monotonic() - before > MOST_SECONDS:
             raise Broken("the command waited for Redis")
     ring.flush(1)
+
+
+def test_a_call_gives_up_after_fifty_milliseconds() -> None:
+    waits = bell.client("redis://127.0.0.1:1/0", options().bell_timeout_seconds).get_connection_kwargs()
+    assert waits["socket_connect_timeout"] + waits["socket_timeout"] <= 0.05
 
 
 def queued(server: redis.Redis) -> int:

@@ -2,7 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --quiet --strip-extras --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-trusted-host
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# Two terminals may make the virtual environment at the same time: each step waits for the other's.
+ALONE := $(if $(shell command -v flock),flock .)
+INSTALL := $(ALONE) $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 export PIP_ROOT_USER_ACTION := ignore
 
 .PHONY: help run demo stop test lint coverage bench lock
@@ -39,7 +41,7 @@ lock: .venv/dev.stamp ## resolve requirements*.in into requirements*.txt, with h
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one with PYTHON=...")'
-	@$(PYTHON) -m venv .venv
+	@$(ALONE) sh -c 'test -x $@ || $(PYTHON) -m venv .venv'
 
 .venv/run.stamp: requirements.txt | .venv/bin/python
 	@echo "Installing requirements.txt (once) ..."

@@ -39,11 +39,11 @@ lock: .venv/dev.stamp ## resolve requirements*.in into requirements*.txt, with h
 	@$(BIN)/pip-compile $(LOCK) --allow-unsafe --output-file=requirements-dev.txt requirements-dev.in
 	@touch requirements.txt requirements-dev.txt
 
-.venv/bin/python:
+.venv/bin/pip: # the last that a new virtual environment gets
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one with PYTHON=...")'
 	@$(ALONE) sh -c 'test -x $@ || $(PYTHON) -m venv .venv'
 
-.venv/run.stamp: requirements.txt | .venv/bin/python
+.venv/run.stamp: requirements.txt | .venv/bin/pip
 	@echo "Installing requirements.txt (once) ..."
 	@$(INSTALL) -r requirements.txt
 	@touch $@

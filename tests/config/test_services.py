@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import psutil
@@ -26,7 +28,17 @@ def folder():
     path = services.DATA_DIR / "test" / f"launcher-{uuid4().hex[:8]}"
     yield path
     services.stop(path)
-    shutil.rmtree(path, ignore_errors=True)
+    for home in (path, DataFolder.at(path).postgres_home):
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def fallback(monkeypatch):
+    """Give the place for what the unprivileged user must reach, wherever this checkout lies."""
+    with TemporaryDirectory(prefix="orders-") as path:
+        Path(path).chmod(0o755)
+        monkeypatch.setattr(data_folder, "FALLBACK_DIR", Path(path) / "embedded")
+        yield data_folder.FALLBACK_DIR
 
 
 def servers(path):
@@ -105,9 +117,9 @@ def test_two_starters_start_one_pair(folder):
 
 
 def test_a_starter_killed_while_it_makes_the_cluster_does_no_harm(folder):
-    folder.mkdir(parents=True)
-    half_made = folder / "postgres.new"
-    half_made.mkdir()
+    half_made = DataFolder.at(folder).postgres_home / "postgres.new"
+    half_made.mkdir(parents=True)
+    half_made.parent.chmod(0o755)
     (half_made / "PG_VERSION").write_text("18")
 
     assert services.start(folder)
@@ -174,16 +186,15 @@ def test_root_starts_postgres_as_an_unprivileged_user(folder):
 
 
 @AS_ROOT
-def test_root_finds_another_place_when_that_user_cannot_enter_the_folder(folder, monkeypatch):
+def test_root_finds_another_place_when_that_user_cannot_enter_the_folder(folder, fallback, monkeypatch):
     private = folder / "private"
     private.mkdir(parents=True, mode=0o700)
     data = private / "data"
-    monkeypatch.setattr(data_folder, "FALLBACK_DIR", folder / "fallback")
     monkeypatch.setattr(postgres_server, "reachable", lambda _: False)
     try:
         services.start(data)
 
         write_something(data)
-        assert str(folder / "fallback") in " ".join(servers(data)[0].process.cmdline())
+        assert str(fallback) in " ".join(servers(data)[0].process.cmdline())
     finally:
         services.stop(data)

@@ -4,17 +4,14 @@ The caller's key is claimed by a transaction-scoped advisory lock, so a second r
 once that the first is still running; the row that holds the answer is written together with what the command did.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from .exceptions import KeyReused
 
-# The function takes the locks, then reads with a newer snapshot: a lock that was just freed belongs to a transaction
-# whose row an older one cannot see. It raises STILL_RUNNING, so that nothing behind it in the pipeline waits.
-CLAIM = "SELECT scope, key, fingerprint, status, headers, body FROM claim_idempotency_keys($1::text[], $2::text[])"
+# Raised by claim_idempotency_keys (migration 0002), so that nothing behind the claim waits for a lock. The function
+# takes the locks, then reads: a lock that was just freed belongs to a transaction whose row an older snapshot lacks.
 STILL_RUNNING = "IK409"
 
 
@@ -36,17 +33,14 @@ class Answer:
     body: str = ""
 
 
-def stored_answers(rows: Sequence[tuple[Any, ...]], keys: Sequence[Key]) -> dict[Key, Answer]:
+def stored_answers(rows: Iterable[Mapping[str, Any]], keys: Iterable[Key]) -> dict[Key, Answer]:
     """Return the answers that stand already; raise KeyReused when a key was used for another request."""
-    by_name = {(scope, value): row for scope, value, *row in rows}
+    by_name = {(row["scope"], row["key"]): row for row in rows}
     found = {}
     for key in keys:
         row = by_name.get((key.scope, key.value))
         if row is not None:
-            fingerprint, status, headers, body = row
-            if bytes(fingerprint) != key.fingerprint:
+            if bytes.fromhex(row["fingerprint"]) != key.fingerprint:
                 raise KeyReused(key=key.value)
-            found[key] = Answer(
-                status=status, headers=orjson.loads(headers), body=body
-            )  # Django leaves jsonb as text
+            found[key] = Answer(status=row["status"], headers=row["headers"], body=row["body"])
     return found

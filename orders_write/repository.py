@@ -32,6 +32,7 @@ from .events import (
 )
 from .exceptions import NotFound
 from .loading import Loaded
+from .needs import Reference
 from .requests import Request
 
 ZERO = Decimal(0)
@@ -55,15 +56,15 @@ class Repository:
     listed: dict[int, str] = field(default_factory=dict)
     changed_products: set[int] = field(default_factory=set)
     stock_moves: list[StockMove] = field(default_factory=list)
+    opened: set[int] = field(default_factory=set)
     changed_accounts: dict[int, CreditAccount] = field(default_factory=dict)
     skus: dict[int, str] = field(init=False)
-    orders_by_reference: dict[tuple[str, str | None], int] = field(init=False)
+    orders_by_reference: dict[Reference, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.skus = {each.product_id: each.sku for each in self.loaded.products.values()}
-        self.orders_by_reference = {
-            (each.source, each.reference): each.order_id for each in self.loaded.orders.values()
-        }
+        for each in self.loaded.orders.values():
+            self._name_order(each)
 
     # What the handlers ask for.
 
@@ -76,7 +77,9 @@ class Repository:
 
     def order_of(self, line: CreditNoteLine, source: str) -> Order | None:
         """Return the order that a line of a credit note names, if there is one."""
-        order_id = line.order_id or self.orders_by_reference.get((source, line.order_reference))
+        order_id = line.order_id
+        if order_id is None and line.order_reference is not None:
+            order_id = self.orders_by_reference.get((source, line.order_reference))
         return None if order_id is None else self.loaded.orders.get(order_id)
 
     def product(self, sku: str) -> Product:
@@ -113,8 +116,7 @@ class Repository:
         self.loaded.orders[after.order_id] = self.changed_orders[after.order_id] = after
         if address is not None:
             self.placed[after.order_id] = (address, request)
-            self.orders_by_reference[after.source, after.reference] = after.order_id
-            self.loaded.order_references.add((after.source, after.reference or ""))
+            self._name_order(after)
         self._keep_payment(request, event)
         self._tell(
             request, ("order", after.order_id), after.version, event, _personal(after.user_id, address)
@@ -124,7 +126,8 @@ class Repository:
     def save_credit_note(self, request: Request, event: CreditNoteRecorded) -> None:
         """Take in a new credit note; the orders that it names are saved one by one."""
         self.credit_notes.append((event, request))
-        self.loaded.credit_note_references.add((event.source, event.reference or ""))
+        if event.reference is not None:
+            self.loaded.credit_note_references.add((event.source, event.reference))
         self._tell(request, ("credit_note", event.credit_note_id), 1, event)
 
     def save_product(self, request: Request, event: AnyProductEvent, before: Product | None) -> Product:
@@ -143,9 +146,16 @@ class Repository:
     def save_account(self, request: Request, event: CreditLimitSet, before: CreditAccount) -> CreditAccount:
         """Take in a new credit limit."""
         after = credit.evolve(before, event)
+        if before.version == 0:
+            self.opened.add(after.user_id)
         self.loaded.accounts[after.user_id] = self.changed_accounts[after.user_id] = after
         self._tell(request, ("credit_account", after.user_id), after.version, event)
         return after
+
+    def _name_order(self, known: Order) -> None:
+        if known.reference is not None:
+            self.orders_by_reference[known.source, known.reference] = known.order_id
+            self.loaded.order_references.add((known.source, known.reference))
 
     def _hold_credit(self, before: Order | None, after: Order) -> None:
         change = after.held - (before.held if before else ZERO)

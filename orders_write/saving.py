@@ -38,7 +38,8 @@ def _rows(repository: Repository, answers: Iterable[tuple[Key, Answer]]) -> dict
         "new_products": _new_products(repository),
         "products": _changed_products(repository),
         "stock_moves": (_stock_move_row(*move) for move in sum_moves(moves)),
-        "credit_limits": _credit_limits(repository),
+        "new_accounts": _credit_limits(repository, opened=True),
+        "credit_limits": _credit_limits(repository, opened=False),
         "credit_uses": _credit_uses(repository),
         "new_orders": (_new_order(repository, each) for each in new_orders),
         "new_items": (row for each in new_orders for row in _new_items(each)),
@@ -172,10 +173,11 @@ def _stock_move_row(product_id: int, on_hand: int, reserved: int) -> Row:
     return {"product_id": product_id, "on_hand": on_hand, "reserved": reserved}
 
 
-def _credit_limits(repository: Repository) -> Iterable[Row]:
+def _credit_limits(repository: Repository, *, opened: bool) -> Iterable[Row]:
+    """Return the accounts with a new limit: those opened by this batch, or those that stood before."""
     for user_id, account in repository.changed_accounts.items():
         message_id = repository.newest_message_id("credit_account", user_id)
-        if message_id is not None:
+        if message_id is not None and opened == (user_id in repository.opened):
             yield {
                 "user_id": user_id,
                 "limit": account.limit,

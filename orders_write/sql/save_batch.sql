@@ -18,12 +18,16 @@ WITH new_products AS (
     UPDATE stock SET on_hand = stock.on_hand + row.on_hand, reserved = stock.reserved + row.reserved
       FROM jsonb_to_recordset($1::jsonb -> 'stock_moves') AS row (product_id bigint, on_hand bigint, reserved bigint)
      WHERE stock.product_id = row.product_id
-), limits_set AS (
+), new_accounts AS (
     INSERT INTO credit_accounts (user_id, "limit", used, version, last_message_id)
-    SELECT * FROM jsonb_to_recordset($1::jsonb -> 'credit_limits') AS row (
+    SELECT * FROM jsonb_to_recordset($1::jsonb -> 'new_accounts') AS row (
         user_id bigint, "limit" numeric, used numeric, version bigint, last_message_id bigint)
-    ON CONFLICT (user_id) DO UPDATE SET "limit" = excluded."limit", used = excluded.used,
-        version = excluded.version, last_message_id = excluded.last_message_id
+), limits_set AS (
+    UPDATE credit_accounts SET "limit" = row."limit", used = row.used, version = row.version,
+           last_message_id = row.last_message_id
+      FROM jsonb_to_recordset($1::jsonb -> 'credit_limits') AS row (
+        user_id bigint, "limit" numeric, used numeric, version bigint, last_message_id bigint)
+     WHERE credit_accounts.user_id = row.user_id
 ), credit_used AS (
     UPDATE credit_accounts SET used = row.used
       FROM jsonb_to_recordset($1::jsonb -> 'credit_uses') AS row (user_id bigint, used numeric)

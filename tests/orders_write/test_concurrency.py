@@ -1,5 +1,6 @@
 """Commands at the same time: stepped where the order matters, many at once where only the sum does."""
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,8 +13,8 @@ import pytest
 from django.db import connection, transaction
 from psycopg import errors
 
-from orders_write.commands import CancelOrder, RepriceProduct
-from orders_write.exceptions import CreditExceeded, NotEnoughStock, ReferenceUsed
+from orders_write.commands import CancelOrder, RepriceProduct, SetCreditLimit
+from orders_write.exceptions import CreditExceeded, NotEnoughStock, ReferenceUsed, UnknownProduct
 from orders_write.idempotency import Answer
 from orders_write.requests import Outcome
 
@@ -101,6 +102,8 @@ def test_rows_are_locked_before_anything_is_written(
 
 
 def test_every_lock_is_taken_in_order_before_the_first_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    ((function,),) = rows("SELECT pg_get_functiondef('load_batch'::regproc)")
+    locks = _locks(function)
     list_products("mug", "lamp")
     ada = customer(credit_limit="100")
     order = place(ada)
@@ -114,15 +117,21 @@ def test_every_lock_is_taken_in_order_before_the_first_write(monkeypatch: pytest
     monkeypatch.setattr(psycopg.RawCursor, "execute", spy)
     do(CancelOrder(order_id=order.order_id))
 
-    locks = [index for index, query in enumerate(sent) if "FOR NO KEY UPDATE" in query]
     first_write = next(index for index, query in enumerate(sent) if "INSERT INTO" in query)
-    assert [sent[index].split(" FROM ")[1].split()[0] for index in locks] == [
-        "orders",
-        "credit_accounts",
-        "stock",
-    ]
-    assert all("ORDER BY" in sent[index] for index in locks)
-    assert max(locks) < first_write
+    assert ["load_batch" in query for query in sent[:first_write]] == [True]
+    assert locks == ["orders by order_id", "credit_accounts by user_id", "stock by product_id"]
+
+
+def _locks(function: str) -> list[str]:
+    """List the rows that a function locks, in which order and of which table."""
+    text = " ".join(function.split())
+    found = []
+    for before in text.split(" FOR NO KEY UPDATE")[:-1]:
+        statement = before[before.rindex(" FROM (SELECT ") :]
+        table = re.findall(r" FROM (\w+)", statement)[0]
+        order = re.fullmatch(r".* ORDER BY (\w+)", statement)
+        found.append(f"{table} by {order[1] if order else 'chance'}")
+    return found
 
 
 @pytest.mark.parametrize("kind", ["place", "cancel"])
@@ -189,6 +198,38 @@ def test_two_orders_of_one_reference_leave_one(second_connection: Connect) -> No
     assert first.refusal is None
     assert isinstance(second.result().refusal, ReferenceUsed)
     assert rows("SELECT reference FROM orders") == [("1",)]
+
+
+def test_two_first_credit_limits_leave_the_later_one() -> None:
+    ada = customer()
+    reached, leave = Event(), Event()
+
+    def render(outcome: Outcome) -> Answer:
+        # This command has found no account, and goes on to open one.
+        if not reached.is_set():
+            reached.set()
+            assert leave.wait(20)
+        return Answer(status=200)
+
+    with in_thread(lambda: do(SetCreditLimit(user_id=ada, limit=Decimal(7)), render=render)) as later:
+        assert reached.wait(20)
+        first = do(SetCreditLimit(user_id=ada, limit=Decimal(5)))
+        leave.set()
+
+    assert (first.refusal, later.result().refusal) == (None, None)
+    assert rows('SELECT "limit", version FROM credit_accounts') == [(Decimal(7), 2)]
+
+
+def test_a_product_listed_while_an_order_waits_is_unknown_to_it(second_connection: Connect) -> None:
+    list_products("mug")
+
+    later = in_thread_later(lambda: do(wish(None, ("mug", 1), ("new", 1))))
+    with later as start, standing_open(wish(None, ("mug", 1))):
+        order = start()
+        wait_until_blocked(second_connection)
+        list_products("new")
+
+    assert isinstance(order.result().refusal, UnknownProduct)
 
 
 def test_many_orders_at_once_never_oversell() -> None:

@@ -24,6 +24,7 @@ from orders_write.exceptions import (
     NotFound,
     ReferenceUsed,
     RetiredProduct,
+    UnknownOrderLine,
     UnknownProduct,
     VersionConflict,
 )
@@ -281,6 +282,15 @@ def test_a_batch_is_decided_in_order_upon_the_same_aggregates() -> None:
         (2, Decimal("2.5")),
         (1, Decimal(0)),
     ]
+
+
+def test_order_0_is_no_order() -> None:
+    list_products("mug")
+    order = place(None)
+
+    outcome = do(RecordCreditNote(user_id=None, lines=(credited(1, 0), credited(1, order.order_id))))
+
+    assert isinstance(outcome.refusal, UnknownOrderLine)
 
 
 def test_a_product_listed_in_a_batch_can_be_sold_in_it() -> None:

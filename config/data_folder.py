@@ -36,7 +36,7 @@ class DataFolder:
     def create(self) -> None:
         """Make the folders that are missing."""
         for path in (self.data, self.postgres_home):
-            if not path.exists():
+            with contextlib.suppress(FileExistsError):  # made before, or by a starter that races us
                 path.mkdir(parents=True)
                 path.chmod(0o755)
 

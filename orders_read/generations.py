@@ -12,6 +12,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.utils.module_loading import import_string
 
+from outbox.delivery import hold
 from outbox.subscribers import Projection, Table, table_name
 
 REGISTER = """
@@ -116,10 +117,14 @@ def _create_first_generation(cursor: CursorWrapper, projection: Projection) -> N
 
 
 def _drop_generations(cursor: CursorWrapper, projection: Projection) -> None:
+    cursor.execute("SELECT generation FROM projection_generations WHERE projection = %s", [projection.name])
+    for (generation,) in cursor.fetchall():
+        hold(cursor.connection, projection.name, generation)
     cursor.execute(FORGET, [projection.name])
     tables = [table for (names,) in cursor.fetchall() for table in names]
     for view in {re.sub(r"_g[0-9]+$", "", table) for table in tables}:
         cursor.execute(f'DROP VIEW IF EXISTS "{view}"')
     for table in tables:
         cursor.execute(f'DROP TABLE "{table}"')
-    cursor.execute("DELETE FROM checkpoints WHERE subscriber = %s", [projection.name])
+    for table in ("checkpoints", "delivery_failures"):
+        cursor.execute(f"DELETE FROM {table} WHERE subscriber = %s", [projection.name])

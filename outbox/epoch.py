@@ -12,7 +12,7 @@ CURRENT = statement("epoch_current")
 RENEW = statement("epoch_renew")
 STORED = "SELECT epoch FROM log_epoch"
 
-# By connection, as no connection outlives a restore.
+# By connection, as no connection outlives a restore; one to a pooler may, until CONN_MAX_AGE closes it.
 _known: WeakKeyDictionary[psycopg.Connection[object], UUID] = WeakKeyDictionary()
 
 

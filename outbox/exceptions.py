@@ -4,7 +4,7 @@ OutboxError
 ├── OutsideTransaction   append was called with no transaction open
 ├── InsideTransaction    delivery was called within a transaction
 ├── PooledConnection     a worker was given a pooler instead of the server
-├── StaleCheckpoint      another worker has moved the checkpoint
+├── StaleCheckpoint      another worker has moved the checkpoint, or dropped the generation
 └── InvalidToken         a consistency token that this system did not sign
 """
 
@@ -30,7 +30,7 @@ class PooledConnection(OutboxError):
 
 
 class StaleCheckpoint(OutboxError):
-    """The checkpoint was moved by another worker; what this one folded is undone."""
+    """The checkpoint was moved, or the generation dropped, by another worker; what this one folded is undone."""
 
 
 class InvalidToken(OutboxError):

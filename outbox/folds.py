@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from .exceptions import StaleCheckpoint
 from .statements import statement
 from .subscribers import table_name
 
@@ -35,7 +36,7 @@ class StoredFolds:
         self._folds: dict[GenerationKey, tuple[str, ...]] = {}
 
     def load(self, connection: psycopg.Connection[Any], keys: Iterable[GenerationKey]) -> None:
-        """Read what is not known yet."""
+        """Read what is not known yet; raises StaleCheckpoint when a generation is gone."""
         for key in keys:
             if key not in self._folds:
                 self._folds[key] = _read(connection, key)
@@ -56,5 +57,7 @@ def executable(fold: str, table: str, generation: int) -> str:
 def _read(connection: psycopg.Connection[Any], key: GenerationKey) -> tuple[str, ...]:
     parameters = [key.projection, key.generation, key.statements_hash]
     row = psycopg.RawCursor(connection).execute(STATEMENTS, parameters).fetchone()
-    statements = json.loads(row[0]) if row else []
+    if row is None:  # dropped since the round began; no statements would move the checkpoint and fold nothing
+        raise StaleCheckpoint(projection=key.projection, generation=key.generation)
+    statements = json.loads(row[0])
     return tuple(executable(stored["sql"], stored["table"], key.generation) for stored in statements)

@@ -10,7 +10,7 @@ from .engine import Engine
 from .options import options
 from .polling import drain_safely
 
-LONGEST_JOB_SECONDS = 60.0
+LONGEST_JOB_SECONDS = 60.0  # well below the time after which RQ breaks a job off, wherever it is
 LISTEN_SECONDS = 0.5
 
 ENGINE = Engine("delivery")
@@ -22,16 +22,20 @@ def drain_outbox() -> int:
 
     Redis may fail at any point: then the job ends, and the worker's sweep goes on.
     """
-    started = time.monotonic()
-    folded = drain_safely(ENGINE, STOPPING)
+    ends_at = time.monotonic() + LONGEST_JOB_SECONDS
+
+    def is_over() -> bool:
+        return STOPPING.is_set() or time.monotonic() >= ends_at
+
+    folded = drain_safely(ENGINE, is_over)
     try:
-        while time.monotonic() - started < LONGEST_JOB_SECONDS and _hears_bell():
-            folded += drain_safely(ENGINE, STOPPING)
+        while not is_over() and _hears_bell():
+            folded += drain_safely(ENGINE, is_over)
         _redis().delete(STANDING_KEY)
     except redis.RedisError:
         return folded
-    # A bell rung before the key was deleted started no other job: what it spoke of is delivered here.
-    return folded + drain_safely(ENGINE, STOPPING)
+    # A bell rung before the key was deleted started no other job: what it spoke of is delivered here, or by the sweep.
+    return folded + drain_safely(ENGINE, is_over)
 
 
 def _hears_bell() -> bool:

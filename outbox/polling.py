@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 import psycopg
 
@@ -17,14 +18,14 @@ def poll(
     """Drain at intervals until told to stop; not while another engine of the process has just done so."""
     while not stopping.wait(interval_seconds):
         if beside is None or time.monotonic() - beside.drained_at >= interval_seconds:
-            drain_safely(engine, stopping)
+            drain_safely(engine, stopping.is_set)
     engine.close()
 
 
-def drain_safely(engine: Engine, stopping: threading.Event) -> int:
+def drain_safely(engine: Engine, is_stopping: Callable[[], bool]) -> int:
     """Drain, and log whatever goes wrong: the next attempt comes with the next interval."""
     try:
-        return engine.drain(stopping.is_set)
+        return engine.drain(is_stopping)
     except psycopg.OperationalError as error:
         logger.warning("the database is away, or cut the connection: %s", str(error).strip())
         return 0

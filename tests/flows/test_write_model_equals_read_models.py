@@ -17,6 +17,7 @@ from orders_write.commands import (
     Command,
     CreditNoteLine,
     DeliverOrder,
+    ListProduct,
     RecordCreditNote,
     RepriceProduct,
     RestockProduct,
@@ -28,7 +29,7 @@ from orders_write.exceptions import NotFound, Refusal
 from orders_write.handlers import handle_batch
 from outbox.connection import django_connection
 from outbox.delivery import Delivery
-from tests.orders_write.shop import NOON, customer, list_products, request, rows, wish
+from tests.orders_write.shop import NOON, customer, list_products, place, request, rows, wish
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -139,6 +140,21 @@ def test_the_read_models_say_what_the_write_model_says(seed: int) -> None:
     assert_dashboards_are_equal()
     assert_revenue_is_equal()
     assert_the_shop_is_sound()
+
+
+def test_an_order_with_more_words_than_an_index_holds_stops_nobody() -> None:
+    skus = [f"{number:04}" for number in range(1_800)]
+    named = [
+        ListProduct(sku=sku, name=sku + "\u4e2d" * 190, category="x", price=Decimal(1), on_hand=1)
+        for sku in skus
+    ]
+    handle_batch([request(command) for command in named])
+    order = place(None, *((sku, 1) for sku in skus))
+
+    Delivery(django_connection()).drain()
+
+    assert json.loads(queries.order_details(order.order_id) or "")["units"] == len(skus)
+    assert json.loads(queries.search(skus[0]))["results"][0]["order_id"] == str(order.order_id)
 
 
 def assert_orders_are_equal() -> None:

@@ -71,7 +71,7 @@ def test_an_error_that_nobody_foresaw_does_not_end_a_worker(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(engine, "_opened", lambda: {}["nothing"])
-    assert drain_safely(engine, threading.Event()) == 0
+    assert drain_safely(engine, threading.Event().is_set) == 0
     assert "delivery failed" in caplog.text
 
 
@@ -82,8 +82,8 @@ def test_a_worker_goes_on_after_the_database_was_away(
     engine.drain()
     world.ask(CUT)
     world.commit((1, 2))
-    assert drain_safely(engine, threading.Event()) == 0
-    assert drain_safely(engine, threading.Event()) == 1
+    assert drain_safely(engine, threading.Event().is_set) == 0
+    assert drain_safely(engine, threading.Event().is_set) == 1
     assert "the database is away" in caplog.text
 
 

@@ -20,12 +20,13 @@ WITH placed AS MATERIALIZED (
            said.units,
            jsonb_array_length(said.lines) AS lines,
            said.lines -> 0 ->> 'name' AS first_item,
-           array_to_tsvector(array_remove(string_to_array(regexp_replace(lower(concat_ws(' ',
+           -- At most 200,000 characters: a tsvector holds less than a megabyte, and an order must not stop the others.
+           array_to_tsvector(array_remove(string_to_array(regexp_replace(lower(left(concat_ws(' ',
                aggregate_id, said.reference, said.customer_number,
                personal ->> 'name', personal ->> 'email', personal ->> 'city', personal ->> 'postcode', (
                    SELECT string_agg(concat_ws(' ', line.name, line.sku), ' ')
                      FROM jsonb_to_recordset(said.lines) AS line (name text, sku text))
-           )), '[^[:alnum:] ]+', ' ', 'g'), ' '), '')) AS words,
+           ), 200000)), '[^[:alnum:] ]+', ' ', 'g'), ' '), '')) AS words,
            aggregate_version AS version,
            position
       FROM batch

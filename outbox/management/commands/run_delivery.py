@@ -28,5 +28,5 @@ class Command(BaseCommand):
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
-        drain_safely(engine, stopping)
+        drain_safely(engine, stopping.is_set)
         poll(engine, interval, stopping)

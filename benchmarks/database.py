@@ -36,8 +36,10 @@ def prepare() -> None:
 
 
 def fresh(template: str = FILLED) -> None:
-    """Put a new copy of a template into the place of the database."""
+    """Put a new copy of a template into the place of the database, with nothing left to write behind it."""
     _replace(DATABASE, template)
+    with _server() as server:
+        server.execute("CHECKPOINT")
 
 
 def save_as(template: str) -> None:

@@ -1,5 +1,6 @@
 """P1: how many orders per second the handler takes, beside the naive handler and the limit of one SQL statement."""
 
+from collections import deque
 from collections.abc import Iterator
 from statistics import median
 
@@ -53,12 +54,14 @@ def measure(*, quick: bool) -> Iterator[Figure]:
 
 
 def _interleaved(clients: int, repeats: int, seconds: float) -> dict[Prepare, list[Load]]:
-    """Take turns, so that a slow minute of the machine meets all alike."""
-    loads: dict[Prepare, list[Load]] = {by_handler: [], by_naive_handler: [], by_one_statement: []}
+    """Take turns, each time another one first, so that a slow minute or a cold start meets all alike."""
+    ways: deque[Prepare] = deque((by_handler, by_naive_handler, by_one_statement))
+    loads: dict[Prepare, list[Load]] = {way: [] for way in ways}
     for _ in range(repeats):
         database.fresh()
-        for prepare, measured in loads.items():
-            measured.append(run_clients(prepare, clients, seconds))
+        for way in ways:
+            loads[way].append(run_clients(way, clients, seconds))
+        ways.rotate()
     return loads
 
 

@@ -4,6 +4,7 @@ The two meet in the session: a form that was refused leaves its input there as `
 leaves the version that the reader must see next as `awaited`. These pages read the session and never write it.
 """
 
+import re
 import time
 from collections.abc import Callable
 from datetime import date
@@ -34,6 +35,7 @@ PRODUCTS_FOUND = 12
 WAIT_SECONDS = 1.0
 POLL_SECONDS = 0.005
 AWAITED_SECONDS = 600
+QUANTITY = re.compile(r"[0-9]{1,9}")
 PAYMENT_METHODS = [("card", "Card"), ("transfer", "Bank transfer"), ("cheque", "Cheque")]
 
 
@@ -177,16 +179,16 @@ def new_order(request: HttpRequest) -> HttpResponse:
 
 def _priced(lines: list[Document]) -> list[Document]:
     """Return the draft's lines with names, today's prices and amounts; none where the catalogue has no such SKU."""
-    skus = [line["sku"] for line in lines]
+    skus = [line["sku"] for line in lines if "\0" not in line["sku"]]
     if not skus:
-        return []
+        return [_priced_line(line, None) for line in lines]
     answer = _read(queries.product_catalogue, skus=skus, include_retired=True, limit=len(skus))
     products = {product["sku"]: product for product in answer["results"]}
     return [_priced_line(line, products.get(line["sku"])) for line in lines]
 
 
 def _priced_line(line: Document, product: Document | None) -> Document:
-    countable = product is not None and line["qty"].isdecimal()
+    countable = product is not None and QUANTITY.fullmatch(line["qty"])
     amount = Decimal(product["price"]) * int(line["qty"]) if product and countable else None
     return {**line, "product": product, "amount": amount}
 

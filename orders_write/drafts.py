@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from .forms import Line
+from .forms import MOST_LINES, Line, typed_lines
 
 MOST_AWAITED = 20
 
@@ -16,14 +16,15 @@ Draft = dict[str, Any]
 
 
 def draft_of(request: HttpRequest, form: str) -> Draft:
-    """Return what is kept of a form, or an empty draft."""
+    """Return what is kept of a form, or an empty draft; lines that an older session holds are read like typed ones."""
     kept: Draft = request.session.get("drafts", {}).get(form) or {"lines": [], "values": {}, "errors": {}}
-    return kept
+    return kept | {"lines": typed_lines((line["sku"], line["qty"]) for line in kept["lines"])}
 
 
 def keep(request: HttpRequest, form: str, draft: Draft) -> None:
-    """Keep a draft in the place of an earlier one of the same form."""
-    request.session["drafts"] = {**request.session.get("drafts", {}), form: draft}
+    """Keep a draft in the place of an earlier one of the same form; no more of its lines than a form can send."""
+    cut = draft | {"lines": draft["lines"][:MOST_LINES]}
+    request.session["drafts"] = {**request.session.get("drafts", {}), form: cut}
 
 
 def drop(request: HttpRequest, form: str) -> None:

@@ -1,5 +1,11 @@
-"""The forms of the shop: shapes only, and the commands they mean. Whether a command may be is for the domain to say."""
+"""The forms of the shop: shapes only, and the commands they mean. Whether a command may be is for the domain to say.
 
+Whatever was typed passes through `typed` first, so that a form, a draft and a command hold only what a text column and
+a session can hold.
+"""
+
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -10,6 +16,11 @@ from .commands import Address, CancelOrder, ChargePayment, DeliverOrder, OrderCo
 
 MOST_LINES = 400  # two fields each, of the thousand that Django takes
 LARGEST_QTY = 1_000_000_000
+LONGEST_REFERENCE = 128
+QUANTITY = re.compile(r"[0-9]{1,9}")
+
+# The most that is kept of a text; always one character more than can be right, so that what was cut is still wrong.
+LONGEST_SKU, LONGEST_QTY, LONGEST_AMOUNT = 65, 10, 32
 
 Line = dict[str, str]
 
@@ -64,12 +75,14 @@ class PayForm(OrderCommandForm):
     kind = ChargePayment
     amount = forms.DecimalField(max_digits=14, decimal_places=4)
     method = forms.CharField(max_length=32, required=False)
-    reference = forms.CharField(max_length=128, required=False)
+    reference = forms.CharField(max_length=LONGEST_REFERENCE, required=False)
 
     def command(self, order_id: int, key: str) -> OrderCommand:
         """Return the payment, under the form's own key when the payer named no reference."""
         given = self.cleaned_data
-        return ChargePayment(order_id=order_id, **given | {"reference": given["reference"] or key})
+        return ChargePayment(
+            order_id=order_id, **given | {"reference": given["reference"] or key[:LONGEST_REFERENCE]}
+        )
 
 
 class ShipForm(OrderCommandForm):
@@ -93,16 +106,33 @@ class CancelForm(OrderCommandForm):
     reason = forms.CharField(max_length=200, required=False)
 
 
+def typed(text: str, longest: int) -> str:
+    """Return what was typed, without NULs, lone surrogates and outer spaces, and at most so long."""
+    return text.replace("\0", "").encode(errors="ignore").decode().strip()[:longest]
+
+
+def typed_values(form: type[forms.Form], sent: QueryDict) -> dict[str, str]:
+    """Return what was typed into a form's fields."""
+    return {
+        name: typed(sent.get(name, ""), (getattr(field, "max_length", None) or LONGEST_AMOUNT) + 1)
+        for name, field in form.base_fields.items()
+    }
+
+
 def lines_of(sent: QueryDict) -> list[Line]:
     """Return the lines as they were typed."""
-    rows = zip(sent.getlist("sku"), sent.getlist("qty"), strict=False)
-    return [{"sku": sku.strip(), "qty": qty.strip()} for sku, qty in rows]
+    return typed_lines(zip(sent.getlist("sku"), sent.getlist("qty"), strict=False))
+
+
+def typed_lines(rows: Iterable[tuple[str, str]]) -> list[Line]:
+    """Return lines of these SKUs and quantities."""
+    return [{"sku": typed(sku, LONGEST_SKU), "qty": typed(qty, LONGEST_QTY)} for sku, qty in rows]
 
 
 def with_line(lines: list[Line], sku: str, qty: str) -> list[Line]:
     """Add a product: more of a line that is there already, or a line of its own."""
     for line in lines:
-        if line["sku"] == sku and line["qty"].isdecimal() and qty.isdecimal():
+        if line["sku"] == sku and is_quantity(line["qty"]) and is_quantity(qty):
             line["qty"] = str(int(line["qty"]) + int(qty))
             return lines
     return [*lines, {"sku": sku, "qty": qty}]
@@ -111,12 +141,13 @@ def with_line(lines: list[Line], sku: str, qty: str) -> list[Line]:
 def order_lines(lines: list[Line]) -> tuple[OrderLine, ...]:
     """Return the lines as the command has them; marks each whose quantity is no number, and then returns none."""
     for line in lines:
-        if not _is_quantity(line["qty"]):
-            line["error"] = "The quantity must be a whole number."
+        if not is_quantity(line["qty"]):
+            line["error"] = "The quantity must be a whole number of at most nine digits."
     if any("error" in line for line in lines):
         return ()
     return tuple(OrderLine(sku=line["sku"], qty=int(line["qty"])) for line in lines)
 
 
-def _is_quantity(text: str) -> bool:
-    return text.removeprefix("-").isdecimal() and abs(int(text)) <= LARGEST_QTY
+def is_quantity(text: str) -> bool:
+    """Say whether a text is a number of pieces; `int` would also take other scripts' digits, and any length."""
+    return QUANTITY.fullmatch(text) is not None

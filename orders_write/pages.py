@@ -5,6 +5,7 @@ its page shows it again with the error where it belongs.
 """
 
 import hashlib
+import json
 import time
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -26,6 +27,8 @@ from .drafts import Draft
 from .exceptions import KeyReused, NotFound, StillRunning
 from .fields import LARGEST_ID
 from .forms import (
+    LONGEST_QTY,
+    LONGEST_SKU,
     MOST_LINES,
     AddressForm,
     CancelForm,
@@ -34,17 +37,22 @@ from .forms import (
     PayForm,
     ShipForm,
     StaffAddressForm,
+    is_quantity,
     lines_of,
     order_lines,
+    typed,
+    typed_values,
     with_line,
 )
 from .handlers import handle
 from .idempotency import Answer, Key
 from .requests import Outcome, Request
 
-LONGEST_KEY = 64
+LONGEST_KEY = 200
+LONGEST_SEARCH = 200
 TWIN_WAIT_SECONDS = 3.0
 TWIN_POLL_SECONDS = 0.05
+TOO_MANY_LINES = f"An order on this page has at most {MOST_LINES} lines."
 ALREADY_SENT = "This form was sent before, with other input. Look at it again, and send it once more."
 DONE = {
     "place": "Thank you, the order is placed.",
@@ -61,15 +69,17 @@ def draft_order(request: HttpRequest) -> HttpResponse:
     """Change the order that is being put together: add, change or remove a line, or look for a product."""
     draft = _draft(request) if "key" in request.POST else drafts.draft_of(request, "place")
     _change_lines(draft, request)
+    if len(draft["lines"]) > MOST_LINES:
+        messages.error(request, TOO_MANY_LINES)
     drafts.keep(request, "place", draft)
-    q = request.POST.get("q", "").strip()
+    q = typed(request.POST.get("q", ""), LONGEST_SEARCH)
     query, place = (f"?{urlencode({'q': q})}", "#add") if q else ("", "")
     return redirect(f"{reverse('new_order')}{query}{place}")
 
 
 def _draft(request: HttpRequest) -> Draft:
     """Read the whole form of a new order."""
-    values = {name: request.POST.get(name, "") for name in _address_form(request).base_fields}
+    values = typed_values(_address_form(request), request.POST)
     return {"lines": lines_of(request.POST), "values": values, "errors": {}}
 
 
@@ -79,18 +89,16 @@ def _address_form(request: HttpRequest) -> type[AddressForm]:
 
 def _change_lines(draft: Draft, request: HttpRequest) -> None:
     """Do what the pressed button says."""
-    removed, added = request.POST.get("remove", ""), request.POST.get("add", "").strip()
-    if removed.isdecimal():
+    removed = typed(request.POST.get("remove", ""), LONGEST_QTY)
+    added, new = (typed(request.POST.get(name, ""), LONGEST_SKU) for name in ("add", "new_sku"))
+    if is_quantity(removed):
         draft["lines"] = [line for index, line in enumerate(draft["lines"]) if index != int(removed)]
-    typed = request.POST.get("new_sku", "").strip()
-    if typed:
-        draft["lines"] = with_line(draft["lines"], typed, request.POST.get("new_qty", "").strip())
+    if new:
+        new_qty = typed(request.POST.get("new_qty", ""), LONGEST_QTY)
+        draft["lines"] = with_line(draft["lines"], new, new_qty)
     if added:
         draft["lines"] = with_line(draft["lines"], added, "1")
         messages.success(request, f"{added} is on your order.")
-    if len(draft["lines"]) > MOST_LINES:
-        draft["lines"] = draft["lines"][:MOST_LINES]
-        messages.error(request, f"An order on this page has at most {MOST_LINES} lines.")
 
 
 @login_required
@@ -99,7 +107,9 @@ def place_order(request: HttpRequest) -> HttpResponse:
     """Place the order; its page waits for it to be seen there."""
     draft = _draft(request)
     _change_lines(draft, request)
-    form = _address_form(request)(request.POST)
+    if len(draft["lines"]) > MOST_LINES:
+        return _refused(request, "place", draft, TOO_MANY_LINES)
+    form = _address_form(request)(draft["values"])
     lines = order_lines(draft["lines"])
     draft["errors"] = {name: str(errors[0]) for name, errors in form.errors.items()}
     if draft["errors"] or any("error" in line for line in draft["lines"]):
@@ -152,8 +162,8 @@ def _change_order(
     request: HttpRequest, order_id: int, name: str, kind: type[OrderCommandForm]
 ) -> HttpResponse:
     """Run a command upon one order from the form on its page."""
-    form = kind(request.POST)
-    values = {field: request.POST.get(field, "") for field in form.fields}
+    values = typed_values(kind, request.POST)
+    form = kind(values)
     draft: Draft = {"order_id": str(order_id), "lines": [], "values": values, "errors": {}}
     if not form.is_valid():
         draft["errors"] = {field: str(errors[0]) for field, errors in form.errors.items()}
@@ -234,9 +244,9 @@ def _refused(request: HttpRequest, form: str, draft: Draft, message: str) -> Htt
 
 def _key_value(request: HttpRequest) -> str:
     """Return the form's own key; a form without one is never taken for another."""
-    return request.POST.get("key", "")[:LONGEST_KEY] or str(uuid4())
+    return typed(request.POST.get("key", ""), LONGEST_KEY) or str(uuid4())
 
 
 def _fingerprint(request: HttpRequest) -> bytes:
     sent = sorted((name, values) for name, values in request.POST.lists() if name != "csrfmiddlewaretoken")
-    return hashlib.sha256(orjson.dumps(sent)).digest()
+    return hashlib.sha256(json.dumps(sent).encode()).digest()

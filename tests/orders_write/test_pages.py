@@ -10,6 +10,7 @@ from django.test import Client
 from orders_read import pages as shown
 from orders_write import pages
 from orders_write.commands import ChargePayment, RepriceProduct, RetireProduct, ShipOrder
+from orders_write.forms import LONGEST_SKU, typed
 from orders_write.models import Order, Payment
 from outbox.delivery import drain
 from tests.browsing import ADDRESS, browser_of, place_by_form, read, staff_browser, text_of
@@ -125,15 +126,21 @@ def test_a_twin_that_does_not_end_is_told(ada, monkeypatch):
         ([("gone", 1)], {}, "The product is no longer sold."),
         ([("nope", 1)], {}, "The catalogue has no such product."),
         ([("mug", 0)], {}, "A quantity must be at least one."),
-        ([("mug", "a few")], {}, "The quantity must be a whole number."),
-        ([("mug", "9" * 30)], {}, "The quantity must be a whole number."),
+        ([("mug", 10**9 - 1)], {}, "There is not enough stock: 100 available."),
+        ([("mug", 10**9)], {}, "The quantity must be a whole number of at most nine digits."),
+        ([("mug", "9" * 5_000)], {}, "The quantity must be a whole number of at most nine digits."),
+        ([("mug", "a few")], {}, "The quantity must be a whole number of at most nine digits."),
+        ([("mug", "-1")], {}, "The quantity must be a whole number of at most nine digits."),
+        ([("mug", "٣")], {}, "The quantity must be a whole number of at most nine digits."),
+        ([("\0", 1)], {}, "The catalogue has no such product."),
+        ([("m" * 64 + "ug", 1)], {}, "The catalogue has no such product."),
         ([("mug", 1)], {"street": " "}, "This is needed to ship the order."),
         ([("mug", 1)], {"email": "nobody"}, "Enter a valid email address."),
         ([("mug", 1)], {"name": "x" * 201}, "at most 200 characters"),
     ],
 )
 def test_a_refused_order_shows_its_input_again_and_what_is_wrong(ada, lines, changes, told):
-    list_products("gone")
+    list_products("gone", "m" * 64)
     do(RetireProduct(sku="gone"))
 
     response = place_by_form(ada, *lines, **changes)
@@ -142,7 +149,7 @@ def test_a_refused_order_shows_its_input_again_and_what_is_wrong(ada, lines, cha
     assert told in follow(ada, response)
     page = ada.get("/orders/new/").content.decode()
     sent = ADDRESS | changes
-    assert f'value="{lines[0][0]}"' in page
+    assert f'name="sku" value="{typed(lines[0][0], LONGEST_SKU)}"' in page
     assert f'name="city" value="{sent["city"]}"' in page
     assert told not in page or told == "The catalogue has no such product."
     assert Order.objects.count() == 0
@@ -206,6 +213,86 @@ def test_a_draft_has_an_end(ada):
     ada.post("/orders/new/draft/", {"key": "k", "sku": many, "qty": ["1"] * len(many)})
 
     assert len(ada.session["drafts"]["place"]["lines"]) == pages.MOST_LINES
+    assert "at most 400 lines" in read(ada, "/orders/new/")
+
+
+def test_an_order_of_more_lines_than_a_draft_holds_is_not_cut_but_refused(ada):
+    shown = follow(ada, place_by_form(ada, *[("mug", 1)] * 400, new_sku="lamp", new_qty="1"))
+
+    assert "at most 400 lines" in shown
+    assert Order.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"add": "\0"},
+        {"add": "mug\0"},
+        {"new_sku": "\0", "new_qty": "1"},
+        {"new_sku": "mug", "new_qty": "9" * 5_000},
+        {"new_sku": "mug", "new_qty": "٣"},
+        {"key": "k", "sku": "\0", "qty": "1"},
+        {"key": "k", "sku": "mug", "qty": "9" * 5_000},
+        {"key": "k", "sku": "mug", "qty": "1", "remove": "9" * 5_000},
+        {"key": "k", "sku": "mug", "qty": "1", "remove": "²"},
+        {"key": "k", "q": "\0"},
+        {"key": "k", "q": "9" * 5_000},
+        {"key": "k", "name": "a\0b"},
+    ],
+)
+def test_whatever_is_typed_into_a_draft_its_page_can_be_opened(ada, sent):
+    response = ada.post("/orders/new/draft/", sent)
+
+    assert len(response["Location"]) < 300
+    assert "New order" in follow(ada, response)
+    assert "New order" in follow(ada, ada.post("/orders/new/draft/", {"add": "mug"}))
+    assert "\0" not in str(ada.session["drafts"])
+
+
+def test_a_form_in_a_charset_that_makes_lone_surrogates_is_read_without_them(ada):
+    part = 'Content-Disposition: form-data; name="add"\r\n\r\nmu\\ud800g'
+    sent = f"--x\r\n{part}\r\n--x--\r\n"
+
+    response = ada.generic(
+        "POST", "/orders/new/draft/", sent, "multipart/form-data; boundary=x; charset=unicode_escape"
+    )
+
+    assert "Mug mug £2.50" in follow(ada, response)
+
+
+def test_a_draft_of_an_older_session_is_read_whatever_it_holds(ada):
+    session = ada.session
+    lines = [{"sku": "\0", "qty": "1"}, {"sku": "mug", "qty": "9" * 5_000}]
+    session["drafts"] = {"place": {"lines": lines, "values": {}, "errors": {}}}
+    session.save()
+
+    assert "Mug mug £2.50" in read(ada, "/orders/new/")
+    assert "Mug mug £2.50" in follow(ada, ada.post("/orders/new/draft/", {"add": "mug"}))
+    assert len(ada.session["drafts"]["place"]["lines"][1]["qty"]) == 10
+
+
+def test_a_session_keeps_no_more_of_a_field_than_the_field_takes(ada):
+    order_id = place(ada.user_id).order_id
+    drain()
+    much = "x" * 400_000
+
+    ada.post("/orders/new/draft/", {"key": "k", "sku": much, "qty": much, "name": much, "email": much})
+    ada.post(f"/orders/{order_id}/cancel/", {"reason": much})
+    ada.post(f"/orders/{order_id}/pay/", {"amount": much, "reference": much})
+
+    assert len(str(ada.session["drafts"])) < 2_000
+    assert "at most 200 characters" in read(ada, f"/orders/{order_id}/?refused=cancel")
+
+
+@pytest.mark.parametrize("key", ["a\0", "a\0b", "k" * 5_000])
+def test_any_key_is_taken(ada, key):
+    placed = place_by_form(ada, key=key)
+    again = place_by_form(ada, key=key)
+    paid = ada.post(f"{placed['Location']}pay/", {"amount": "5", "key": key})
+
+    assert placed["Location"] == again["Location"]
+    assert "The payment is booked." in follow(ada, paid)
+    assert Payment.objects.get().reference in (key.replace("\0", ""), "k" * 128)
 
 
 def test_staff_place_for_a_customer_or_a_guest(clerk, ada):

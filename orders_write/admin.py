@@ -18,6 +18,7 @@ from django.utils.html import format_html, format_html_join
 
 from .admin_actions import cancel, deliver, reprice, restock, retire, set_limit, ship
 from .models import CreditAccount, CreditNote, Order, Payment, Product, User
+from .permissions import may_change_credit_limits, may_change_orders, may_change_products
 
 COUNTED_AT_MOST = 10_000
 
@@ -33,7 +34,7 @@ class ShortCountPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows to look at; whoever may change them may run their commands, and do nothing else to them."""
+    """Rows to look at; whoever may run their commands does nothing else to them."""
 
     paginator = ShortCountPaginator
     show_full_result_count = False
@@ -51,10 +52,6 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Delete nothing: the log knows it anyway."""
         return False
 
-    def has_command_permission(self, request: HttpRequest) -> bool:
-        """Tell the actions whether this user may run commands on these rows."""
-        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
-
 
 @admin.register(User)
 class ShopUserAdmin(UserAdmin):  # type: ignore[type-arg]
@@ -70,7 +67,7 @@ class ShopUserAdmin(UserAdmin):  # type: ignore[type-arg]
 
     def has_command_permission(self, request: HttpRequest) -> bool:
         """Tell the action whether this user may set credit limits."""
-        return request.user.has_perm("orders_write.change_creditaccount")
+        return may_change_credit_limits(request.user)
 
 
 @admin.register(Order)
@@ -107,6 +104,10 @@ class OrderAdmin(ReadOnlyAdmin):
     readonly_fields = ("items_sold", "payments_made")
     actions = (ship, deliver, cancel)
 
+    def has_command_permission(self, request: HttpRequest) -> bool:
+        """Tell the actions whether this user may change orders."""
+        return may_change_orders(request.user)
+
     @admin.display(description="Items")
     def items_sold(self, order: Order) -> str:
         """Show the items, whose composite key no inline can handle."""
@@ -135,6 +136,10 @@ class ProductAdmin(ReadOnlyAdmin):
     ordering = ("sku",)
     readonly_fields = ("on_hand", "reserved")
     actions = (reprice, restock, retire)
+
+    def has_command_permission(self, request: HttpRequest) -> bool:
+        """Tell the actions whether this user may change products."""
+        return may_change_products(request.user)
 
     @admin.display(ordering="stock__on_hand")
     def on_hand(self, product: Product) -> int:

@@ -5,13 +5,19 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request as HttpRequest
 
 from . import examples
 from .command_view import CommandView
 from .exceptions import NotFound
 from .fields import LARGEST_ID
+from .permissions import (
+    MayChangeCreditLimits,
+    MayChangeOrders,
+    MayChangeProducts,
+    MayRecordCreditNotes,
+    may_change_orders,
+)
 from .returns import credit_note_for
 from .schemas import CreditAccountAnswer, CreditNoteAnswer, OrderAnswer, PlacedOrderAnswer, ProductAnswer
 from .serializers import (
@@ -45,10 +51,10 @@ class PlaceOrder(CommandView):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Place an order: your own, or as staff anybody's. Prices are the catalogue's."""
         body = self.read(PlaceOrderBody)
-        own, is_staff = request.user.pk, request.user.is_staff
-        command = body.command(own, address_required=not is_staff)
-        if command.user_id != own and not is_staff:
-            raise PermissionDenied("Only staff may place an order for somebody else.")
+        own, for_others = request.user.pk, may_change_orders(request.user)
+        command = body.command(own, address_required=not for_others)
+        if command.user_id != own and not for_others:
+            raise PermissionDenied("Only staff who may change orders place one for somebody else.")
         return self.run(body, command, created="order_id")
 
 
@@ -96,7 +102,7 @@ class CancelOrder(OrderCommandView):
 class ShipOrder(OrderCommandView):
     """Ship an order."""
 
-    permission_classes = [IsAdminUser]
+    permission_classes = [MayChangeOrders]
 
     @extend_schema(
         operation_id="ship_order",
@@ -113,7 +119,7 @@ class ShipOrder(OrderCommandView):
 class DeliverOrder(OrderCommandView):
     """Deliver an order."""
 
-    permission_classes = [IsAdminUser]
+    permission_classes = [MayChangeOrders]
 
     @extend_schema(
         operation_id="deliver_order", tags=["orders"], request=DeliverOrderBody, responses=OrderAnswer
@@ -126,7 +132,7 @@ class DeliverOrder(OrderCommandView):
 class CreditOrder(CommandView):
     """Take goods of an order back."""
 
-    permission_classes = [IsAdminUser]
+    permission_classes = [MayRecordCreditNotes]
 
     @extend_schema(
         operation_id="credit_order",
@@ -148,7 +154,7 @@ class CreditOrder(CommandView):
 class RecordCreditNote(CommandView):
     """Give money back."""
 
-    permission_classes = [IsAdminUser]
+    permission_classes = [MayRecordCreditNotes]
 
     @extend_schema(
         operation_id="record_credit_note",
@@ -166,7 +172,7 @@ class RecordCreditNote(CommandView):
 class ListProduct(CommandView):
     """Sell a new product."""
 
-    permission_classes = [IsAdminUser]
+    permission_classes = [MayChangeProducts]
 
     @extend_schema(
         operation_id="list_product",
@@ -184,7 +190,7 @@ class ListProduct(CommandView):
 class ProductCommandView(CommandView):
     """A command upon one product."""
 
-    permission_classes = [IsAdminUser]
+    permission_classes = [MayChangeProducts]
 
     def change(self, kind: type[ProductCommandBody], sku: str) -> HttpResponse:
         """Read the body and carry out its command."""
@@ -236,7 +242,7 @@ class RetireProduct(ProductCommandView):
 class SetCreditLimit(CommandView):
     """Let a customer buy on credit."""
 
-    permission_classes = [IsAdminUser]
+    permission_classes = [MayChangeCreditLimits]
 
     @extend_schema(
         operation_id="set_credit_limit",

@@ -10,6 +10,7 @@ import orjson
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.http import parse_etags
 from rest_framework import exceptions as rest
 from rest_framework import status
 from rest_framework.views import APIView
@@ -19,16 +20,16 @@ from outbox.tokens import CommandToken, sign
 
 from .commands import Command
 from .documents import Document, document_of
-from .exceptions import Refusal
+from .exceptions import NotFound, Refusal
 from .handlers import handle
 from .idempotency import Answer, Key
+from .permissions import may_change_orders
 from .requests import Outcome, Request
 from .serializers import TrustedBody
 
 KEY = re.compile(r"[!-~]{1,200}")
 VERSION = re.compile(r'"v([0-9]{1,18})"')
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-NO_VERSION = 0  # what no aggregate ever stands at
 LONGEST_CORRELATION_ID = 128
 TRUSTED = "orders_write.trusted_source"
 
@@ -48,7 +49,7 @@ class CommandView(APIView):
         body = kind(data=self.request.data)
         body.is_valid(raise_exception=True)
         if (trusted := list(body.trusted_fields())) and not self.request.user.has_perm(TRUSTED):
-            raise PermissionDenied(f"Only a trusted source may give {', '.join(trusted)}.")
+            raise PermissionDenied(f"Only a trusted source may give {', '.join(trusted)}. Leave it out.")
         return body
 
     def run(self, body: TrustedBody, command: Command, *, created: str | None = None) -> HttpResponse:
@@ -66,7 +67,14 @@ class CommandView(APIView):
             return self._answer(document_of(outcome, asked), sign(token), created)
 
         asked = self._request(body, command, render)
-        outcome = handle(asked)
+        try:
+            outcome = handle(asked)
+        except NotFound as error:
+            if "order_id" in error.details and self.request.user.is_staff and asked.only_user_id is not None:
+                raise PermissionDenied(
+                    "Your account may look at others' orders, but not change them."
+                ) from error
+            raise
         return _response(outcome.answer or render(outcome), replayed=outcome.replayed)
 
     def _request(self, body: TrustedBody, command: Command, render: Callable[[Outcome], Answer]) -> Request:
@@ -77,22 +85,22 @@ class CommandView(APIView):
             actor=f"user:{user.pk}",
             now=body.validated_data.get("occurred_at") or timezone.now(),
             key=self._key(),
-            expected_version=self._expected_version(),
-            only_user_id=None if user.is_staff else user.pk,
+            expected_versions=self._expected_versions(),
+            only_user_id=None if may_change_orders(user) else user.pk,
             correlation_id=_correlation_id(headers),
             traceparent=traceparent if TRACEPARENT.fullmatch(traceparent) else "",
             render=render,
         )
 
-    def _expected_version(self) -> int | None:
-        """Read If-Match; a tag that is not ours, or a weak one, matches nothing."""
+    def _expected_versions(self) -> tuple[int, ...] | None:
+        """Read If-Match: any of the listed tags may match, but one that is not ours, or a weak one, matches nothing."""
         if_match = self.request.headers.get("If-Match")
         if if_match is None or if_match.strip() == "*":
             return None
         if not self.depends_on_version:
             raise rest.ValidationError({"If-Match": "Only commands upon an order can depend on a version."})
-        known = VERSION.fullmatch(if_match.strip())
-        return int(known[1]) if known else NO_VERSION
+        known = (VERSION.fullmatch(tag) for tag in parse_etags(if_match))
+        return tuple(int(tag[1]) for tag in known if tag)
 
     def _key(self) -> Key | None:
         """Return the caller's key: theirs alone, for this route alone, and for this path and body alone."""

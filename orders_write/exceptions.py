@@ -18,6 +18,8 @@ The class name is the stable code, the docstring the default message, keyword de
 
 from typing import Any
 
+KINDS = {"order_id": "order", "sku": "product", "user_id": "customer"}
+
 
 class WriteError(Exception):
     """The command could not be carried out."""
@@ -159,6 +161,12 @@ class OpeningStockNegative(Refusal):
 
 class NotFound(WriteError):
     """There is nothing under this key."""
+
+    @property
+    def message(self) -> str:
+        """Say what there is not, by the key that was looked for."""
+        kind = next((KINDS[name] for name in self.details if name in KINDS), None)
+        return f"There is no such {kind}." if kind else super().message
 
 
 class VersionConflict(WriteError):

@@ -141,8 +141,10 @@ def _place_order(command: PlaceOrder, request: Request, repository: Repository) 
 @_handler.register(CancelOrder)
 def _change_order(command: Any, request: Request, repository: Repository) -> Decision:
     before = repository.order(command.order_id, request.only_user_id)
-    if request.expected_version not in (None, before.version):
-        raise VersionConflict(version=before.version, expected=request.expected_version)
+    expected = request.expected_versions
+    if expected is not None and before.version not in expected:
+        told = {"expected": expected[0]} if len(expected) == 1 else {}
+        raise VersionConflict(version=before.version, **told)
     event = order.decide(before, command, repository.loaded.payment_references)
     return repository.save_order(request, event, before), (event,)
 

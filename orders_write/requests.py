@@ -19,7 +19,7 @@ State = Order | Product | CreditAccount | CreditNoteRecorded
 class Request:
     """A command with who asks, when, and under which key.
 
-    `now` becomes the events' `occurred_at`. `expected_version` and `only_user_id` hold for commands on an order: any
+    `now` becomes the events' `occurred_at`. `expected_versions` and `only_user_id` hold for commands on an order: any
     other version is a VersionConflict, anybody else's order NotFound. `render` makes the answer to store; it runs
     before the commit and must be pure.
     """
@@ -28,7 +28,7 @@ class Request:
     actor: str
     now: datetime
     key: Key | None = None
-    expected_version: int | None = None
+    expected_versions: tuple[int, ...] | None = None
     only_user_id: int | None = None
     correlation_id: str = ""
     causation_id: str = ""

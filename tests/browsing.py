@@ -7,6 +7,7 @@ from typing import Any
 from django.test import Client
 
 from orders_write.models import User
+from tests.clients import shop_assistant
 
 ADDRESS = {
     "name": "Mary Ann Evans",
@@ -27,7 +28,8 @@ def browser_of(user_id: int) -> Client:
 
 
 def staff_browser(name: str = "clerk", **options: Any) -> Client:
-    return browser_of(User.objects.create(username=name, is_staff=True, **options).pk)
+    """Log somebody in who may run all commands of the shop's staff."""
+    return browser_of(shop_assistant(name, **options).pk)
 
 
 def text_of(response: Any) -> str:

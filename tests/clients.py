@@ -4,6 +4,7 @@ from threading import Lock
 from typing import Any
 
 import jsonschema
+from django.contrib.auth.models import Permission
 from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.authtoken.models import Token
@@ -12,6 +13,7 @@ from rest_framework.test import APIClient
 from orders_write.models import User
 
 PROBLEM = "application/problem+json"
+COMMANDS = ("change_order", "change_product", "change_creditaccount", "add_creditnote")
 SCHEMA: dict[str, Any] = {}
 MAKING_SCHEMA = Lock()
 
@@ -45,7 +47,19 @@ def client_of(user_id: int) -> CheckedClient:
 
 
 def staff(name: str = "clerk", **options: Any) -> CheckedClient:
-    return client_of(User.objects.create(username=name, is_staff=True, **options).pk)
+    """Log somebody in who may run all commands of the shop's staff."""
+    return client_of(shop_assistant(name, **options).pk)
+
+
+def shop_assistant(name: str, **options: Any) -> User:
+    """Create somebody of the staff who may run all commands, but is no trusted source."""
+    return permit(User.objects.create(username=name, is_staff=True, **options), *COMMANDS)
+
+
+def permit(user: User, *names: str) -> User:
+    """Give a user permissions."""
+    user.user_permissions.add(*Permission.objects.filter(codename__in=names))
+    return user
 
 
 def trusted(name: str = "importer") -> CheckedClient:

@@ -1,5 +1,6 @@
 """Tests of the admin: rows to look at, and actions that are commands."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -9,10 +10,12 @@ from django.urls import reverse
 from orders_write.commands import ChargePayment, CreditNoteLine, RecordCreditNote
 from orders_write.models import CreditAccount, CreditNote, Order, Payment, Product, User
 from tests.browsing import browser_of, staff_browser
+from tests.clients import permit
 from tests.orders_write.shop import customer, do, list_products, place
 
 pytestmark = pytest.mark.usefixtures("database")
 
+VIEWS = ("view_order", "view_product", "view_user")
 MODELS = [Order, Product, CreditAccount, Payment, CreditNote]
 
 
@@ -137,6 +140,28 @@ def test_who_may_only_look_has_no_actions(root, ada):
 
     assert 'value="cancel"' not in page
     assert Order.objects.get().status == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("permission", "model", "actions"),
+    [
+        ("change_order", Order, {"ship", "deliver", "cancel"}),
+        ("change_product", Product, {"reprice", "restock", "retire"}),
+        ("change_creditaccount", User, {"set_limit"}),
+    ],
+)
+def test_a_permission_shows_the_actions_of_its_aggregate(root, ada, permission, model, actions):
+    place(ada)
+    clerk = permit(User.objects.create(username="clerk", is_staff=True), permission, *VIEWS)
+    browser = browser_of(clerk.pk)
+
+    offered = {each: actions_of(browser.get(address(each, "changelist"))) for each in (Order, Product, User)}
+
+    assert offered == {Order: set(), Product: set(), User: set()} | {model: actions}
+
+
+def actions_of(response):
+    return set(re.findall(r'<option value="(\w+)"', response.content.decode()))
 
 
 def test_customers_do_not_get_in(ada):

@@ -10,7 +10,8 @@ from orders_write.models import Order, User
 from outbox.delivery import drain
 from outbox.epoch import current_epoch
 from outbox.tokens import CommandToken, parse
-from tests.clients import anonymous, client_of, staff, trusted
+from tests import clients
+from tests.clients import anonymous, client_of, permit, staff, trusted
 
 from .shop import credit_used, customer, list_products, messages, rows, stock
 
@@ -397,6 +398,63 @@ def test_what_staff_do_a_customer_may_not(ada, method, path):
     assert response.status_code == 403
 
 
+@pytest.mark.parametrize(("method", "path"), STAFF_COMMANDS)
+def test_who_of_the_staff_may_only_look_commands_nothing(ada, method, path):
+    order_id = place(ada)["order_id"]
+    looking = client_of(User.objects.create(username="looking", is_staff=True).pk)
+
+    response = getattr(looking, method)(path.format(order_id=order_id), {})
+
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize(("method", "path"), STAFF_COMMANDS)
+def test_a_permission_without_being_of_the_staff_is_none(ada, method, path):
+    permit(User.objects.get(pk=ada.user_id), *clients.COMMANDS)
+
+    assert getattr(ada, method)(path.format(order_id=1), {}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("permission", "allowed"),
+    [
+        ("change_order", {"shipment", "delivery"}),
+        ("change_product", {"products", "price", "restocks", "retirement"}),
+        ("change_creditaccount", {"credit-limit"}),
+        ("add_creditnote", {"credit-notes"}),
+    ],
+)
+def test_each_permission_opens_the_commands_of_its_aggregate(ada, permission, allowed):
+    client = client_of(permit(User.objects.create(username="one", is_staff=True), permission).pk)
+
+    opened = {
+        path.rsplit("/", 1)[1]
+        for method, path in STAFF_COMMANDS
+        if getattr(client, method)(path.format(order_id=0), {}).status_code != 403
+    }
+
+    assert opened == allowed
+
+
+def test_staff_act_for_others_only_with_the_permission(ada):
+    order_id = place(ada)["order_id"]
+    path = f"/api/v1/orders/{order_id}"
+    looking = client_of(User.objects.create(username="looking", is_staff=True).pk)
+
+    refused = [
+        looking.post(f"{path}/payments", {"amount": "5", "reference": "p"}),
+        looking.post(f"{path}/cancellation", {}),
+        looking.post("/api/v1/orders", MUGS | {"user_id": ada.user_id}),
+        looking.post("/api/v1/orders", MUGS | {"user_id": None}),
+    ]
+    drain()
+
+    assert [each.status_code for each in refused] == [403] * 4
+    assert looking.get(path).status_code == 200
+    own = place(looking)["order_id"]
+    assert looking.post(f"/api/v1/orders/{own}/cancellation", {}).status_code == 200
+
+
 @pytest.mark.parametrize(
     "header", ["Token", "Token a b", "Token nonsense", "Bearer x", "Token \xff", "Basic eDp5"]
 )
@@ -490,7 +548,18 @@ def test_options_tell_what_is_there(ada):
 
 @pytest.mark.parametrize(
     ("tag", "status"),
-    [('"v1"', 200), ("*", 200), ('"v2"', 412), ('W/"v1"', 412), ("v1", 412), ('"nonsense"', 412), ("", 412)],
+    [
+        ('"v1"', 200),
+        ("*", 200),
+        ('"v2", "v1"', 200),
+        ('"nonsense","v1"', 200),
+        ('"v2"', 412),
+        ('"v2", "v3"', 412),
+        ('W/"v1"', 412),
+        ("v1", 412),
+        ('"nonsense"', 412),
+        ("", 412),
+    ],
 )
 def test_a_command_upon_another_version_is_refused(ada, tag, status):
     order_id = place(ada)["order_id"]
@@ -498,6 +567,18 @@ def test_a_command_upon_another_version_is_refused(ada, tag, status):
     response = ada.post(f"/api/v1/orders/{order_id}/cancellation", {}, HTTP_IF_MATCH=tag)
 
     assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("tag", "details"),
+    [('"v2"', {"version": 1, "expected": 2}), ('"v2", "v3"', {"version": 1}), ('"nonsense"', {"version": 1})],
+)
+def test_a_conflict_tells_the_version_and_the_expected_one_if_it_is_ours(ada, tag, details):
+    order_id = place(ada)["order_id"]
+
+    response = ada.post(f"/api/v1/orders/{order_id}/cancellation", {}, HTTP_IF_MATCH=tag)
+
+    assert response.json()["details"] == details
 
 
 def test_where_versions_are_not_compared_none_is_taken(clerk):

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from rest_framework.authtoken.models import Token
 
 from orders_write.models import CreditAccount, User
+from tests.clients import COMMANDS
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -33,9 +34,7 @@ def test_there_are_two_of_staff_and_two_customers_of_whom_one_has_credit() -> No
     assert User.objects.filter(is_staff=True).count() == 2
     assert User.objects.get(username="admin").is_superuser
     clerk = User.objects.get(username="clerk")
-    assert clerk.has_perms(
-        ["orders_write.view_order", "orders_write.change_order", "orders_write.trusted_source"]
-    )
+    assert clerk.has_perms(f"orders_write.{name}" for name in (*COMMANDS, "view_order", "trusted_source"))
     assert not clerk.has_perm("orders_write.change_user")
     assert User.objects.filter(customer_number__isnull=False).count() == 2
     assert CreditAccount.objects.get().user.username == "wholesaler"

@@ -21,7 +21,15 @@ ACTOR = "command:create_demo_accounts"
 # Look at everything of the shop and run its commands; users stay the superuser's, or a clerk could become one.
 CLERKS_MAY = Q(content_type__app_label__in=("orders_write", "orders_read", "outbox")) & (
     Q(codename__startswith="view_")
-    | Q(codename__in=("trusted_source", "change_order", "change_product", "change_creditaccount"))
+    | Q(
+        codename__in=(
+            "change_order",
+            "change_product",
+            "change_creditaccount",
+            "add_creditnote",
+            "trusted_source",
+        )
+    )
 )
 
 

@@ -46,6 +46,7 @@ from .forms import (
 )
 from .handlers import handle
 from .idempotency import Answer, Key
+from .permissions import may_change_orders
 from .requests import Outcome, Request
 
 LONGEST_KEY = 200
@@ -84,7 +85,7 @@ def _draft(request: HttpRequest) -> Draft:
 
 
 def _address_form(request: HttpRequest) -> type[AddressForm]:
-    return StaffAddressForm if request.user.is_staff else AddressForm
+    return StaffAddressForm if may_change_orders(request.user) else AddressForm
 
 
 def _change_lines(draft: Draft, request: HttpRequest) -> None:
@@ -118,7 +119,7 @@ def place_order(request: HttpRequest) -> HttpResponse:
         user_id=form.buyer_id if isinstance(form, StaffAddressForm) else request.user.pk,
         lines=lines,
         address=form.address(),
-        address_required=not request.user.is_staff,
+        address_required=not isinstance(form, StaffAddressForm),
     )
     return _carry_out(request, command, "place", draft)
 
@@ -141,7 +142,7 @@ def cancel_order(request: HttpRequest, order_id: int) -> HttpResponse:
 @require_POST
 def ship_order(request: HttpRequest, order_id: int) -> HttpResponse:
     """Record that the goods left."""
-    _require_staff(request)
+    _require_permission(request)
     return _change_order(request, order_id, "ship", ShipForm)
 
 
@@ -149,13 +150,13 @@ def ship_order(request: HttpRequest, order_id: int) -> HttpResponse:
 @require_POST
 def deliver_order(request: HttpRequest, order_id: int) -> HttpResponse:
     """Record that the goods arrived."""
-    _require_staff(request)
+    _require_permission(request)
     return _change_order(request, order_id, "deliver", DeliverForm)
 
 
-def _require_staff(request: HttpRequest) -> None:
-    if not request.user.is_staff:
-        raise PermissionDenied("Only the shop's staff ship and deliver.")
+def _require_permission(request: HttpRequest) -> None:
+    if not may_change_orders(request.user):
+        raise PermissionDenied("Only staff who may change orders ship and deliver.")
 
 
 def _change_order(
@@ -186,7 +187,7 @@ def _carry_out(request: HttpRequest, command: Command, form: str, draft: Draft) 
         actor=f"user:{request.user.pk}",
         now=timezone.now(),
         key=key,
-        only_user_id=None if request.user.is_staff else request.user.pk,
+        only_user_id=None if may_change_orders(request.user) else request.user.pk,
         render=_answer,
     )
     try:

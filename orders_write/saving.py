@@ -1,10 +1,9 @@
-"""Write what a repository has gathered, in one statement: the rows of every table travel as one JSON object.
+"""Write what a repository has gathered, in one call: the rows of every table travel as one JSON object.
 
-Every row was locked when the batch was loaded, or is new.
+The SQL is a function, `sql/save_batch.sql`. Every row was locked when the batch was loaded, or is new.
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,7 +15,7 @@ from .domain.product import sum_moves
 from .idempotency import Answer, Key
 from .repository import Repository
 
-SAVE_BATCH = (Path(__file__).parent / "sql" / "save_batch.sql").read_text()
+SAVE_BATCH = "SELECT save_batch($1::jsonb)"
 
 Row = dict[str, Any]
 

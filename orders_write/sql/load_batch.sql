@@ -2,7 +2,12 @@
 -- Locks are taken in one order everywhere: idempotency keys, orders, credit accounts, stock; within a table by key.
 -- Each statement sees what was committed before it: a product is read after its stock is locked, and whoever changes a
 -- product holds that lock too. Money travels as text. A change of this file needs a migration that runs it again.
-CREATE OR REPLACE FUNCTION load_batch(needs jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION load_batch(needs jsonb) RETURNS jsonb LANGUAGE plpgsql
+    SET plan_cache_mode = force_generic_plan  -- plans by index, made once: the lists are short and are taken for long
+    SET enable_hashjoin = off
+    SET enable_mergejoin = off
+    SET enable_seqscan = off
+AS $$
 DECLARE
     loaded jsonb := '{}';
     wanted_skus text[] := ARRAY(SELECT jsonb_array_elements_text(needs -> 'skus'));

@@ -55,6 +55,12 @@ class OrderListForm(forms.Form):
         return OrderFilters(**given, statuses=(status,) if status else ())
 
 
+class DashboardForm(forms.Form):
+    """Whose dashboard is shown; the reader's own when nobody is named."""
+
+    user_id = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+
+
 class CatalogueForm(forms.Form):
     """Which products a list shows."""
 

@@ -23,7 +23,15 @@ from django.views.decorators.http import require_safe
 from orders_write.events import Status
 
 from . import queries
-from .forms import GROUPINGS, STATUSES, CatalogueForm, OrderListForm, RevenueForm, first_errors
+from .forms import (
+    GROUPINGS,
+    STATUSES,
+    CatalogueForm,
+    DashboardForm,
+    OrderListForm,
+    RevenueForm,
+    first_errors,
+)
 from .question_view import WAITING
 from .revenue import RECENT_DAYS, recent_days, revenue_of
 
@@ -44,7 +52,7 @@ PAYMENT_METHODS = [("card", "Card"), ("transfer", "Bank transfer"), ("cheque", "
 def start(request: HttpRequest) -> HttpResponse:
     """Show staff how the shop does, and customers their dashboard."""
     if not request.user.is_staff:
-        return dashboard(request)
+        return _dashboard(request, request.user.pk)
     recent = _read(queries.orders, user_id=None, limit=RECENT_ORDERS)["results"]
     context = {"recent": recent, "recent_days": RECENT_DAYS, **revenue_of(*recent_days(_newest_day(recent)))}
     return render(request, "start.html", context)
@@ -53,11 +61,21 @@ def start(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """Show how the reader stands with the shop."""
-    user_id = request.user.pk
+    """Show how the reader stands with the shop, or to staff how anybody does."""
+    form = DashboardForm(request.GET)
+    if not form.is_valid():
+        raise Http404("There is no such customer.")
+    user_id = form.cleaned_data["user_id"] or request.user.pk
+    if _only_user_id(request) not in (None, user_id):
+        raise Http404("There is no such customer.")
+    return _dashboard(request, user_id)
+
+
+def _dashboard(request: HttpRequest, user_id: Any) -> HttpResponse:
     recent = _read(queries.orders, user_id=user_id, limit=RECENT_ORDERS)["results"]
     totals = _read(queries.user_dashboard, user_id)
-    return render(request, "dashboard.html", {"totals": totals, "recent": recent, "mine": True})
+    context = {"totals": totals, "recent": recent, "mine": True, "own": user_id == request.user.pk}
+    return render(request, "dashboard.html", context)
 
 
 @login_required
@@ -98,7 +116,7 @@ def order_page(request: HttpRequest, order_id: int) -> HttpResponse:
     context = {
         "order": order,
         "behind": order["version"] < awaited,
-        "actions": _actions(order, staff=request.user.is_staff),
+        "actions": _actions(order, request.user),
         "refused": _refused(request, order_id=str(order_id)),
         "payment_methods": PAYMENT_METHODS,
         "key": uuid4(),
@@ -136,17 +154,24 @@ def _awaited_version(request: HttpRequest, order_id: int) -> int:
     return awaited["version"] if awaited and time.time() - awaited["since"] < AWAITED_SECONDS else 0
 
 
-def _actions(order: Document, *, staff: bool) -> set[str]:
-    """Return what can be asked for next; the rules themselves stand in the domain."""
+def _actions(order: Document, user: Any) -> set[str]:
+    """Return what this user can ask for next; the rules themselves stand in the domain and in the permissions."""
     status, is_open = order["status"], Decimal(order["open_amount"]) > 0
     waits = status in (Status.CONFIRMED, Status.PAID)
+    anybodys = _may_change_orders(user)
+    ours = anybodys or order["user_id"] == str(user.pk)
     offered = {
-        "pay": is_open and status != Status.CANCELLED,
-        "ship": staff and waits and (order["on_credit"] or not is_open),
-        "deliver": staff and status == Status.SHIPPED,
-        "cancel": waits,
+        "pay": ours and is_open and status != Status.CANCELLED,
+        "ship": anybodys and waits and (order["on_credit"] or not is_open),
+        "deliver": anybodys and status == Status.SHIPPED,
+        "cancel": ours and waits,
     }
     return {action for action, possible in offered.items() if possible}
+
+
+def _may_change_orders(user: Any) -> bool:
+    """Tell whether what needs this permission is shown; what is sent is judged by `orders_write.permissions`."""
+    return bool(user.is_staff and user.has_perm("orders_write.change_order"))
 
 
 def _refused(request: HttpRequest, **about: str) -> Document:
@@ -172,6 +197,7 @@ def new_order(request: HttpRequest) -> HttpResponse:
         "total": sum((line["amount"] for line in lines if line["amount"] is not None), Decimal(0)),
         "values": draft.get("values") or _last_address(request.user.pk),
         "errors": draft.get("errors", {}) if refused else {},
+        "for_others": _may_change_orders(request.user),
         "key": uuid4(),
     }
     return render(request, "orders/new.html", context)

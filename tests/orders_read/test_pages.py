@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from orders_read import pages
 from orders_write.commands import CancelOrder, ChargePayment, CreditNoteLine, RecordCreditNote, ShipOrder
+from orders_write.models import User
 from outbox.delivery import drain
 from tests.browsing import browser_of, place_by_form, read, staff_browser, text_of
 from tests.orders_write.shop import NOON, customer, do, list_products, place, wish
@@ -76,6 +77,13 @@ def test_the_dashboard_shows_how_a_customer_stands(ada):
 def test_a_customer_without_orders_is_shown_the_way(ada):
     assert "You have not ordered yet" in read(ada, "/")
     assert "No orders yet" in read(ada, "/orders/")
+
+
+def test_a_customer_without_orders_is_told_of_the_credit_limit(ada):
+    buyer = browser_of(customer("ben", credit_limit="500"))
+    drain()
+
+    assert "You may buy on credit, up to £500.00." in read(buyer, "/")
 
 
 def test_staff_start_with_the_shop(clerk, ada):
@@ -419,3 +427,49 @@ def test_times_are_shown_as_they_were_given(ada):
     drain()
 
     assert "Placed 1 March 2026, 23:59" in read(ada, f"/orders/{order_id}/")
+
+
+def test_staff_without_the_permission_see_orders_and_are_offered_no_command(ada):
+    viewer = browser_of(User.objects.create(username="viewer", is_staff=True).pk)
+    order_id = place(ada.user_id).order_id
+    drain()
+
+    page = viewer.get(f"/orders/{order_id}/").content.decode()
+
+    assert "Next step" not in page
+    assert 'name="customer_number"' not in viewer.get("/orders/new/").content.decode()
+
+
+def test_staff_open_a_customers_dashboard_from_an_order(ada, clerk):
+    order_id = place(ada.user_id, ("mug", 4)).order_id
+    drain()
+    dashboard = f"/dashboard/?user_id={ada.user_id}"
+
+    assert f'href="{dashboard}">Customer N-ada</a>' in clerk.get(f"/orders/{order_id}/").content.decode()
+    shown = read(clerk, dashboard)
+    assert "Customer N-ada Ada, buys since March 2026" in shown
+    assert "Still to pay £10.00" in shown
+    assert f"/orders/{order_id}/" in clerk.get("/orders/?customer_number=N-ada").content.decode()
+    assert "No orders of this customer" in read(clerk, "/dashboard/?user_id=999999")
+
+
+def test_customers_open_their_own_dashboard_only(ada, eve):
+    page = f"/orders/{place(ada.user_id).order_id}/"
+    drain()
+
+    assert "Your orders at a glance" in read(ada, f"/dashboard/?user_id={ada.user_id}")
+    assert "There is nothing here" in read(eve, f"/dashboard/?user_id={ada.user_id}", expected=404)
+    assert "/dashboard/?user_id" not in ada.get(page).content.decode()
+
+
+@pytest.mark.parametrize("user_id", ["0", "-1", "x", "9" * 30, "9" * 5_000, "\0"])
+def test_a_customer_who_never_was_has_no_dashboard(clerk, user_id):
+    assert "There is nothing here" in read(clerk, "/dashboard/", expected=404, user_id=user_id)
+
+
+def test_a_country_that_matches_no_order_is_told_to_be_matched_exactly(clerk, ada):
+    place(ada.user_id)
+    drain()
+
+    assert "A country is matched exactly" in read(clerk, "/orders/", country="france")
+    assert "A country is matched exactly" not in read(clerk, "/orders/", q="zeppelin")

@@ -11,10 +11,13 @@ from orders_read import pages as shown
 from orders_write import pages
 from orders_write.commands import ChargePayment, RepriceProduct, RetireProduct, ShipOrder
 from orders_write.forms import LONGEST_SKU, typed
-from orders_write.models import Order, Payment
+from orders_write.models import Order, Payment, User
 from outbox.delivery import drain
 from tests.browsing import ADDRESS, browser_of, place_by_form, read, staff_browser, text_of
 from tests.orders_write.shop import customer, do, list_products, messages, place, stock
+
+NO_QUANTITY = "The quantity must be a whole number of at most nine digits."
+TOLD_BEFORE_PLACING = ("The catalogue has no such product.", NO_QUANTITY)
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -127,11 +130,11 @@ def test_a_twin_that_does_not_end_is_told(ada, monkeypatch):
         ([("nope", 1)], {}, "The catalogue has no such product."),
         ([("mug", 0)], {}, "A quantity must be at least one."),
         ([("mug", 10**9 - 1)], {}, "There is not enough stock: 100 available."),
-        ([("mug", 10**9)], {}, "The quantity must be a whole number of at most nine digits."),
-        ([("mug", "9" * 5_000)], {}, "The quantity must be a whole number of at most nine digits."),
-        ([("mug", "a few")], {}, "The quantity must be a whole number of at most nine digits."),
-        ([("mug", "-1")], {}, "The quantity must be a whole number of at most nine digits."),
-        ([("mug", "٣")], {}, "The quantity must be a whole number of at most nine digits."),
+        ([("mug", 10**9)], {}, NO_QUANTITY),
+        ([("mug", "9" * 5_000)], {}, NO_QUANTITY),
+        ([("mug", "a few")], {}, NO_QUANTITY),
+        ([("mug", "-1")], {}, NO_QUANTITY),
+        ([("mug", "٣")], {}, NO_QUANTITY),
         ([("\0", 1)], {}, "The catalogue has no such product."),
         ([("m" * 64 + "ug", 1)], {}, "The catalogue has no such product."),
         ([("mug", 1)], {"street": " "}, "This is needed to ship the order."),
@@ -151,7 +154,7 @@ def test_a_refused_order_shows_its_input_again_and_what_is_wrong(ada, lines, cha
     sent = ADDRESS | changes
     assert f'name="sku" value="{typed(lines[0][0], LONGEST_SKU)}"' in page
     assert f'name="city" value="{sent["city"]}"' in page
-    assert told not in page or told == "The catalogue has no such product."
+    assert told not in page or told in TOLD_BEFORE_PLACING
     assert Order.objects.count() == 0
 
 
@@ -198,6 +201,13 @@ def test_lines_are_put_together_one_by_one(ada):
     shown = read(ada, "/orders/new/")
     assert "Mug mug" not in shown
     assert "prices £7.50" in shown
+
+
+@pytest.mark.parametrize("qty", ["9" * 5_000, "٣", "a few", ""])
+def test_a_quantity_that_is_no_number_is_marked_before_placing(ada, qty):
+    response = ada.post("/orders/new/draft/", {"key": "k", "sku": "mug", "qty": qty})
+
+    assert NO_QUANTITY in follow(ada, response)
 
 
 def test_looking_for_a_product_keeps_what_was_typed(ada):
@@ -266,7 +276,7 @@ def test_a_draft_of_an_older_session_is_read_whatever_it_holds(ada):
     session["drafts"] = {"place": {"lines": lines, "values": {}, "errors": {}}}
     session.save()
 
-    assert "Mug mug £2.50" in read(ada, "/orders/new/")
+    assert f"Mug mug {NO_QUANTITY}" in read(ada, "/orders/new/")
     assert "Mug mug £2.50" in follow(ada, ada.post("/orders/new/draft/", {"add": "mug"}))
     assert len(ada.session["drafts"]["place"]["lines"][1]["qty"]) == 10
 
@@ -410,3 +420,20 @@ def test_forms_are_taken_from_users_by_post_with_a_token_only(ada, client, path)
     assert ada.get(path).status_code == 405
     assert strict.post(path).status_code == 403
     assert "This form is out of date" in text_of(strict.post(path))
+
+
+def test_staff_without_the_permission_order_and_change_what_is_their_own_only(ada):
+    viewer = browser_of(User.objects.create(username="viewer", is_staff=True).pk)
+    order_id = place(ada.user_id).order_id
+
+    for step in ("ship", "deliver"):
+        assert viewer.post(f"/orders/{order_id}/{step}/").status_code == 403
+    for step in ("pay", "cancel"):
+        assert viewer.post(f"/orders/{order_id}/{step}/", {"amount": "5"}).status_code == 404
+    assert [event for event, _ in messages()] == ["OrderPlaced"]
+
+    own = place_by_form(viewer, customer_number="N-ada")
+    viewer.post(f"{own['Location']}cancel/")
+
+    assert Order.objects.exclude(pk=order_id).get().user_id == viewer.user_id
+    assert [event for event, _ in messages()] == ["OrderPlaced", "OrderPlaced", "OrderCancelled"]

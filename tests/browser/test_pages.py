@@ -25,6 +25,7 @@ STAFF_PAGES = {
     "order-delivered": "/orders/?status=delivered",
     "order-confirmed": "/orders/?status=confirmed",
     "order-cancelled": "/orders/?status=cancelled",
+    "customer": "/orders/?customer_number=N-ada",
     "new-order": "/orders/new/?q=heart",
     "products": "/products/",
     "revenue": "/revenue/",
@@ -95,8 +96,10 @@ def test_every_page_fits_is_readable_and_complains_of_nothing(shop, chromium, lo
         shop.log_in(page, name)
         for title, path in pages.items():
             page.go(shop.url + path)
-            if title.startswith("order-"):
+            if title.startswith(("order-", "customer")):
                 page.go(page.evaluate("document.querySelector('tbody a').href"))
+            if title == "customer":
+                page.go(page.evaluate("document.querySelector('a[href*=user_id]').href"))
             check(page, title)
             page.screenshot(SCREENSHOTS / look / f"{title}.png")
 

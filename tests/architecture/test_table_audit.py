@@ -42,8 +42,11 @@ QUESTIONS = [
 ]
 
 # Beside read models, a request may look at who asks, and at how far the read models have come.
+# Who asks and what they may, and how far the read models have come.
 OF_A_REQUEST = {
-    "authtoken_token", "users", "django_session", "checkpoints", "projection_generations", "event_log", "log_epoch"
+    "authtoken_token", "users", "django_session", "auth_group", "auth_group_permissions", "auth_permission",
+    "django_content_type", "users_groups", "users_user_permissions",
+    "checkpoints", "projection_generations", "event_log", "log_epoch",
 }  # fmt: skip
 API = [
     "orders", "orders?q=mug&status=paid", "orders/{order_id}", "search?q=mug", "dashboard", "products", "products/mug",

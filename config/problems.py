@@ -7,12 +7,12 @@
 500, 503
 """
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Any, Never
+from itertools import islice
+from typing import Any
 
 import django.db
 import orjson
@@ -22,24 +22,24 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as rest
-from rest_framework.parsers import JSONParser
 from rest_framework.settings import api_settings
 
 from orders_read.filters import InvalidParameters
 from orders_read.queries import InvalidCursor
+from orders_read.question_view import NothingThere
 from orders_write import exceptions as write
+from orders_write.events import money
 from outbox.exceptions import InvalidToken
 
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 API_PREFIX = "/api/"
-LARGEST_BODY_BYTES = 1_000_000
-DEEPEST_BODY = 32
+MOST_ERRORS = 100
 RETRY_AFTER_SECONDS = "1"
+TOO_LARGE = "It leads to a number that is larger than this system keeps."
 
 STATUSES: Mapping[type[write.WriteError], HTTPStatus] = {
-    write.NotFound: HTTPStatus.NOT_FOUND,
     write.VersionConflict: HTTPStatus.PRECONDITION_FAILED,
     write.StillRunning: HTTPStatus.CONFLICT,
     write.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -56,51 +56,24 @@ TRANSIENT = (
 Body = dict[str, Any]
 
 
-class PayloadTooLarge(rest.APIException):
-    """The request is larger than this API takes."""
-
-    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    default_detail = f"The request must not be larger than {LARGEST_BODY_BYTES:,} bytes."
-
-
-class StrictJSONParser(JSONParser):
-    """Read a JSON object with nothing guessed: no duplicate keys, no NaN, fractions as exact decimals."""
-
-    def parse(
-        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Body:
-        """Return the object; raises ParseError, or PayloadTooLarge before reading on."""
-        raw = stream.read(LARGEST_BODY_BYTES + 1)
-        if len(raw) > LARGEST_BODY_BYTES:
-            raise PayloadTooLarge
-        try:
-            body = json.loads(
-                raw.decode(), object_pairs_hook=_object, parse_float=Decimal, parse_constant=_no_constant
-            )
-        except RecursionError:
-            raise rest.ParseError("The JSON is nested too deeply.") from None
-        except ValueError as error:
-            raise rest.ParseError(f"This is not JSON: {error}.") from error
-        if not isinstance(body, dict):
-            raise rest.ParseError("The request must be a JSON object.")
-        _check_depth(body)
-        return body
-
-
-def exception_handler(error: Exception, _: Mapping[str, Any]) -> HttpResponse:
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     """Answer whatever a view of the API raised; what nobody foresaw is logged."""
     match error:
         case write.WriteError():
             return _command_failed(error)
+        case rest.MethodNotAllowed():
+            return _wrong_method(context)
         case rest.APIException() | InvalidParameters() | InvalidCursor() | InvalidToken():
             return _not_understood(error)
+        case NothingThere():
+            return _nothing_there(str(error), error.details)
         case Http404():
-            return problem(HTTPStatus.NOT_FOUND)
+            return nowhere()
         case PermissionDenied():
             return problem(HTTPStatus.FORBIDDEN, str(error))
         case SuspiciousOperation():
             return problem(HTTPStatus.BAD_REQUEST, str(error))
-    return _failed(error)
+    return _failed(error, context)
 
 
 def problem(
@@ -122,36 +95,48 @@ def problem(
 
 
 @csrf_exempt
-def nowhere(_: HttpRequest) -> HttpResponse:
+def nowhere(_: HttpRequest | None = None) -> HttpResponse:
     """Answer a path of the API that leads nowhere, also where Django would explain its paths to a developer."""
-    return problem(HTTPStatus.NOT_FOUND)
+    return _nothing_there("There is nothing at this address.", {})
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer what Django refused before a view could."""
-    return _outside_views(request, HTTPStatus.BAD_REQUEST) or defaults.bad_request(request, exception)
+    return _in_api(request, HTTPStatus.BAD_REQUEST) or defaults.bad_request(_unread(request), exception)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer a refusal that no view of the API made."""
-    return _outside_views(request, HTTPStatus.FORBIDDEN) or defaults.permission_denied(request, exception)
+    return _in_api(request, HTTPStatus.FORBIDDEN) or defaults.permission_denied(_unread(request), exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer a path that leads nowhere."""
-    return _outside_views(request, HTTPStatus.NOT_FOUND) or defaults.page_not_found(request, exception)
+    return nowhere() if _is_api(request) else defaults.page_not_found(_unread(request), exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
     """Answer a failure outside the views."""
-    return _outside_views(request, HTTPStatus.INTERNAL_SERVER_ERROR) or defaults.server_error(request)
+    return _in_api(request, HTTPStatus.INTERNAL_SERVER_ERROR) or defaults.server_error(_unread(request))
 
 
-def _outside_views(request: HttpRequest, status: HTTPStatus) -> HttpResponse | None:
-    return problem(status) if request.path_info.startswith(API_PREFIX) else None
+def _in_api(request: HttpRequest, status: HTTPStatus) -> HttpResponse | None:
+    return problem(status) if _is_api(request) else None
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith(API_PREFIX)
+
+
+def _unread(request: HttpRequest) -> HttpRequest:
+    """Keep the page of a failure from looking for a form's token: a body that cannot be read would fail again."""
+    request.csrf_processing_done = True  # type: ignore[attr-defined]
+    return request
 
 
 def _command_failed(error: write.WriteError) -> HttpResponse:
+    if isinstance(error, write.NotFound):
+        return _nothing_there(error.message, error.details)
     named: Body = {
         "title": error.message,
         "kind": f"urn:orders:{error.code}",
@@ -160,6 +145,16 @@ def _command_failed(error: write.WriteError) -> HttpResponse:
     if isinstance(error, write.Refusal):
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, rule=error.code, **named)
     return problem(STATUSES[type(error)], **named)
+
+
+def _nothing_there(title: str, details: Mapping[str, Any]) -> HttpResponse:
+    return problem(HTTPStatus.NOT_FOUND, title=title, kind="urn:orders:NotFound", details=_json(details))
+
+
+def _wrong_method(context: Mapping[str, Any]) -> HttpResponse:
+    view, request = context["view"], context["request"]
+    allowed = ", ".join(method for method in view.allowed_methods if method != "OPTIONS")
+    return problem(HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method} is not allowed here, but {allowed}.")
 
 
 def _not_understood(error: Exception) -> HttpResponse:
@@ -172,20 +167,25 @@ def _not_understood(error: Exception) -> HttpResponse:
             return _invalid(error.errors)
         case rest.ValidationError():
             return _invalid(error.detail)
+        case rest.UnsupportedMediaType():
+            return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
     assert isinstance(error, rest.APIException)
     return problem(HTTPStatus(error.status_code), str(error.detail), headers=_headers(error))
 
 
 def _invalid(errors: Any) -> HttpResponse:
-    return problem(HTTPStatus.BAD_REQUEST, "The request is not valid.", errors=list(_errors(errors)))
+    found = list(islice(_errors(errors), MOST_ERRORS + 1))
+    more = f" These are the first {MOST_ERRORS} errors." if len(found) > MOST_ERRORS else ""
+    return problem(HTTPStatus.BAD_REQUEST, f"The request is not valid.{more}", errors=found[:MOST_ERRORS])
 
 
-def _failed(error: Exception) -> HttpResponse:
+def _failed(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     if isinstance(error, TRANSIENT):
         logger.warning("The database cannot answer: %s", error)
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": RETRY_AFTER_SECONDS})
     if isinstance(error.__cause__ or error, psycopg.errors.NumericValueOutOfRange):
-        return problem(HTTPStatus.BAD_REQUEST, "It leads to a number that is larger than this system keeps.")
+        summed_up = getattr(context.get("view"), "summed_up", None)
+        return _invalid({summed_up: TOO_LARGE}) if summed_up else problem(HTTPStatus.BAD_REQUEST, TOO_LARGE)
     logger.error("A request failed", exc_info=error)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR)
 
@@ -214,39 +214,22 @@ def _errors(detail: Any, path: tuple[str, ...] = ()) -> Iterator[dict[str, str]]
 
 
 def _error(field: str, detail: str) -> dict[str, str]:
-    # What came in may hold half of a surrogate pair, which UTF-8 cannot.
-    return {
-        "field": field.encode(errors="replace").decode(),
-        "detail": detail.encode(errors="replace").decode(),
-    }
+    return {"field": _sendable(field), "detail": _sendable(detail)}
+
+
+def _sendable(text: str) -> str:
+    """Replace half of a surrogate pair, which came in as JSON but is nothing in UTF-8."""
+    return text.encode(errors="replace").decode()
 
 
 def _json(details: Mapping[str, Any]) -> Body:
-    """Write amounts and ids as the API does elsewhere: as strings."""
-    return {
-        name: value
-        if isinstance(value, str | list) or (isinstance(value, int) and not name.endswith("_id"))
-        else str(value)
-        for name, value in details.items()
-    }
+    """Write amounts and ids as the API does elsewhere: as strings, amounts with four decimals."""
+    return {name: _told(name, value) for name, value in details.items()}
 
 
-def _object(pairs: list[tuple[str, Any]]) -> Body:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {json.dumps(twice)} occurs twice")
-    return found
-
-
-def _no_constant(name: str) -> Never:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _check_depth(value: Any, depth: int = 1) -> None:
-    if depth > DEEPEST_BODY:
-        raise rest.ParseError("The JSON is nested too deeply.")
-    for inner in value.values() if isinstance(value, dict) else value:
-        if isinstance(inner, dict | list):
-            _check_depth(inner, depth + 1)
+def _told(name: str, value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return money(value)
+    if isinstance(value, str | list) or (isinstance(value, int) and not name.endswith("_id")):
+        return value
+    return str(value)

@@ -1,10 +1,9 @@
 """The questions over HTTP: each view reads parameters, asks one query and hands on the JSON that it answered."""
 
 import orjson
-from django.http import Http404, HttpResponse, HttpResponseNotModified
+from django.http import HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import NotFound
 from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 
@@ -16,8 +15,9 @@ from .filters import (
     RevenueParameters,
     SearchParameters,
 )
-from .parameters import LARGEST_ID, DashboardParameters, NoParameters, described
-from .question_view import QuestionView
+from .parameter_fields import LARGEST_ID
+from .parameters import DashboardParameters, NoParameters, described
+from .question_view import NothingThere, QuestionView
 
 # Answers are for the one who asked, and may be kept as long as they are asked for again.
 HEADERS = {"Cache-Control": "private, no-cache"}
@@ -36,7 +36,7 @@ class Orders(QuestionView):
     )
     def get(self, request: Request) -> HttpResponse:
         """List orders, newest first: your own, or as staff all."""
-        question = OrderParameters(request.query_params).question()
+        question = OrderParameters.question(request.query_params)
         return _answer(queries.orders(user_id=_only_user_id(request), **question))
 
 
@@ -53,14 +53,14 @@ class Order(QuestionView):
     )
     def get(self, request: Request, order_id: int) -> HttpResponse:
         """Show an order with its timeline. Anybody else's does not exist for a customer."""
-        NoParameters(request.query_params).question()
+        NoParameters.question(request.query_params)
         text = (
             queries.order_details(order_id, user_id=_only_user_id(request))
             if order_id <= LARGEST_ID
             else None
         )
         if text is None:
-            raise Http404
+            raise NothingThere("There is no such order.", order_id=order_id)
         etag = f'"v{orjson.loads(text)["version"]}"'
         headers = {**HEADERS, "ETag": etag}
         if {etag, f"W/{etag}", "*"} & {*parse_etags(request.headers.get("If-None-Match", ""))}:
@@ -81,7 +81,7 @@ class Search(QuestionView):
     )
     def get(self, request: Request) -> HttpResponse:
         """Find orders by words, id or reference: your own, or as staff all."""
-        question = SearchParameters(request.query_params).question()
+        question = SearchParameters.question(request.query_params)
         return _answer(queries.search(user_id=_only_user_id(request), **question))
 
 
@@ -100,9 +100,9 @@ class Dashboard(QuestionView):
         """Show your own dashboard, or as staff anybody's."""
         own = request.user.pk
         assert own is not None
-        user_id: int = DashboardParameters(request.query_params).question().get("user_id", own)
+        user_id: int = DashboardParameters.question(request.query_params).get("user_id", own)
         if _only_user_id(request) not in (None, user_id):
-            raise NotFound
+            raise NothingThere("There is no such customer.", user_id=user_id)
         return _answer(queries.user_dashboard(user_id))
 
 
@@ -120,7 +120,7 @@ class DailyRevenue(QuestionView):
     )
     def get(self, request: Request) -> HttpResponse:
         """Show revenue by day, month, category or country. Staff only."""
-        return _answer(queries.daily_revenue(**RevenueParameters(request.query_params).question()))
+        return _answer(queries.daily_revenue(**RevenueParameters.question(request.query_params)))
 
 
 class ProductSales(QuestionView):
@@ -137,7 +137,7 @@ class ProductSales(QuestionView):
     )
     def get(self, request: Request) -> HttpResponse:
         """List what products sold, the greatest first. Staff only."""
-        return _answer(queries.product_sales(**ProductSalesParameters(request.query_params).question()))
+        return _answer(queries.product_sales(**ProductSalesParameters.question(request.query_params)))
 
 
 class Products(QuestionView):
@@ -153,7 +153,7 @@ class Products(QuestionView):
     )
     def get(self, request: Request) -> HttpResponse:
         """List what can be bought, by SKU."""
-        return _answer(queries.product_catalogue(**CatalogueParameters(request.query_params).question()))
+        return _answer(queries.product_catalogue(**CatalogueParameters.question(request.query_params)))
 
 
 class Product(QuestionView):
@@ -164,10 +164,10 @@ class Product(QuestionView):
     @extend_schema(operation_id="product", tags=["products"], responses=schemas.Product)
     def get(self, request: Request, sku: str) -> HttpResponse:
         """Show a product, retired or not."""
-        NoParameters(request.query_params).question()
+        NoParameters.question(request.query_params)
         text = queries.product(sku) if "\0" not in sku else None
         if text is None:
-            raise Http404
+            raise NothingThere("There is no such product.", sku=sku)
         return _answer(text)
 
 

@@ -1,32 +1,19 @@
 """The parameters of questions that only the API asks, and how the API's schema describes them all."""
 
-from typing import Any
-
 from django import forms
-from django_filters import Filter  # type: ignore[import-untyped]
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
-from .filters import Parameters
-
-LARGEST_ID = 2**63 - 1
+from .filters import Parameters, fields_of
+from .parameter_fields import IdFilter, TrueOrFalseField
 
 # In this order: an IntegerField is a DecimalField's sister, a MultipleChoiceField a ChoiceField's child.
 TYPES: tuple[tuple[type[forms.Field], OpenApiTypes], ...] = (
     (forms.DateField, OpenApiTypes.DATE),
     (forms.DecimalField, OpenApiTypes.DECIMAL),
     (forms.IntegerField, OpenApiTypes.INT64),
-    (forms.NullBooleanField, OpenApiTypes.BOOL),
+    (TrueOrFalseField, OpenApiTypes.BOOL),
 )
-
-
-class IdFilter(Filter):  # type: ignore[misc]
-    """An id."""
-
-    field_class = forms.IntegerField
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"min_value": 0, "max_value": LARGEST_ID} | options)
 
 
 class DashboardParameters(Parameters):
@@ -41,7 +28,8 @@ class NoParameters(Parameters):
 
 def described(parameters: type[Parameters]) -> list[OpenApiParameter]:
     """Describe a set of parameters for the API's schema."""
-    return [_described(name, field) for name, field in parameters().form.fields.items()]
+    fields = fields_of(parameters)  # type: ignore[arg-type]
+    return [_described(name, field) for name, field in fields.items()]
 
 
 def _described(name: str, field: forms.Field) -> OpenApiParameter:

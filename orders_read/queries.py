@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -306,11 +306,12 @@ def _order_cursor(after: str) -> tuple[datetime, int]:
 
 def _sales_cursor(after: str | None) -> tuple[Decimal, str]:
     """Read `<value>~<sku>`."""
-    value, _, sku = (after or "0~").partition("~")
-    try:
-        return Decimal(value), sku
-    except InvalidOperation as error:
-        raise InvalidCursor(after) from error
+    if not after:
+        return Decimal(0), ""
+    match = re.fullmatch(r"(-?[0-9]{1,30}(?:\.[0-9]{1,10})?)~(.+)", after, re.DOTALL)
+    if not match:
+        raise InvalidCursor(after)
+    return Decimal(match[1]), match[2]
 
 
 @cache

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from threading import BoundedSemaphore
 from typing import Any
 
+from django.http import Http404
 from rest_framework import status
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
@@ -22,6 +23,14 @@ class NotYetVisible(APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "What the consistency token tells of cannot be seen yet. Ask again."
     wait = 1
+
+
+class NothingThere(Http404):
+    """What was asked for does not exist, or not for the one who asks; `details` are the key that was looked for."""
+
+    def __init__(self, message: str, **details: Any) -> None:
+        self.details = details
+        super().__init__(message)
 
 
 class QuestionView(APIView):

@@ -114,6 +114,11 @@ def test_orders_are_filtered(ada):
         ("/api/v1/analytics/daily-revenue?from=2026-01-01&to=2026-01-01&by=hour", "by"),
         ("/api/v1/analytics/product-sales?order_by=name", "order_by"),
         ("/api/v1/analytics/product-sales?after=nonsense", "after"),
+        ("/api/v1/analytics/product-sales?after=NaN~mug", "after"),
+        ("/api/v1/analytics/product-sales?after=Infinity~mug", "after"),
+        ("/api/v1/analytics/product-sales?after=5", "after"),
+        ("/api/v1/analytics/product-sales?after=1e9~mug", "after"),
+        ("/api/v1/orders?format=json", "format"),
     ],
 )
 def test_a_question_that_is_put_wrongly_is_refused_with_the_parameter(clerk, path, field):

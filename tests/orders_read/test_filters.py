@@ -13,12 +13,14 @@ from orders_read.filters import (
     ProductSalesParameters,
     RevenueParameters,
     SearchParameters,
+    fields_of,
 )
+from orders_read.parameters import DashboardParameters
 from orders_read.queries import OrderFilters
 
 
 def question(kind, text):
-    return kind(QueryDict(text)).question()
+    return kind.question(QueryDict(text))
 
 
 def refused(kind, text):
@@ -56,6 +58,15 @@ def test_parameters_become_filters():
     }
 
 
+@pytest.mark.parametrize(("text", "expected"), [("true", True), ("false", False)])
+def test_a_choice_of_two_is_one_of_two_words(text, expected):
+    assert question(CatalogueParameters, f"include_retired={text}") == {"include_retired": expected}
+
+
+def test_requests_share_their_fields():
+    assert fields_of(OrderParameters) is fields_of(OrderParameters)
+
+
 def test_a_range_of_days_is_named_by_from_and_to():
     asked = question(RevenueParameters, "from=2026-01-01&to=2026-01-31&by=country")
 
@@ -88,6 +99,22 @@ def test_a_range_of_days_is_named_by_from_and_to():
         (RevenueParameters, "from=2026-01-01&to=2026-01-01&by=week", {"by"}),
         (ProductSalesParameters, "order_by=colour", {"order_by"}),
         (CatalogueParameters, "retired=1", {"retired"}),
+        (CatalogueParameters, "include_retired=maybe", {"include_retired"}),
+        (CatalogueParameters, "include_retired=1", {"include_retired"}),
+        (OrderParameters, "limit=1_0", {"limit"}),
+        (OrderParameters, "limit=+5", {"limit"}),
+        (OrderParameters, "limit=5.0", {"limit"}),
+        (OrderParameters, "limit=%205", {"limit"}),
+        (OrderParameters, "limit=%D9%A5", {"limit"}),
+        (OrderParameters, "limit=" + "9" * 5000, {"limit"}),
+        (OrderParameters, "total_min=1e3", {"total_min"}),
+        (OrderParameters, "total_min=1_0", {"total_min"}),
+        (OrderParameters, "total_min=%D9%A5", {"total_min"}),
+        (OrderParameters, "placed_from=01/02/2026", {"placed_from"}),
+        (OrderParameters, "placed_from=2026-1-2", {"placed_from"}),
+        (OrderParameters, "placed_from=0000-01-01", {"placed_from"}),
+        (DashboardParameters, "user_id=-1", {"user_id"}),
+        (DashboardParameters, "user_id=9223372036854775808", {"user_id"}),
     ],
 )
 def test_what_makes_no_question_is_refused_by_name(kind, text, names):

@@ -58,9 +58,13 @@ def logging_settings(log_format: str, level: str) -> dict[str, Any]:
 
 
 def _renderers(log_format: str) -> list[Processor]:
+    """Return what writes a line. A traceback shows code and no values of variables: some of them are passwords."""
     if log_format == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
-    return [_drop_time, structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)]
+    console = structlog.dev.ConsoleRenderer(
+        colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+    )
+    return [_drop_time, console]
 
 
 def _drop_start_of_request(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

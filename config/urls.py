@@ -3,16 +3,17 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.views import APIView
 
 import orders_read.api as read
 import orders_read.pages as show
 import orders_write.api as write
 import orders_write.pages as act
-from orders_write.login import ObtainToken
+from orders_write.login import LogIn, ObtainToken
 
 from . import health, problems
 
@@ -55,7 +56,7 @@ API = [
 
 # Pages that show, then pages that take a form, run a command and redirect to one that shows.
 PAGES = [
-    path("login/", LoginView.as_view(template_name="login.html"), name="login"),
+    path("login/", LogIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("", show.start, name="start"),
     path("dashboard/", show.dashboard, name="dashboard"),
@@ -82,9 +83,10 @@ urlpatterns = [
     *HEALTH,
     path("api/v1/", include((API, "api"))),
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
-    re_path(r"^api/docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^api/docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     re_path(r"^api/", problems.nowhere),
-    path("admin/django-rq/", include("django_rq.urls")),
+    # One place to log in, where attempts are counted.
+    path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
     path("admin/", admin.site.urls),
 ]
 

@@ -132,6 +132,7 @@ class DeliverOrder(OrderCommandView):
 class CreditOrder(CommandView):
     """Take goods of an order back."""
 
+    summed_up = "lines"
     permission_classes = [MayRecordCreditNotes]
 
     @extend_schema(
@@ -154,6 +155,7 @@ class CreditOrder(CommandView):
 class RecordCreditNote(CommandView):
     """Give money back."""
 
+    summed_up = "lines"
     permission_classes = [MayRecordCreditNotes]
 
     @extend_schema(

@@ -40,9 +40,11 @@ class CommandView(APIView):
     """A view that turns a request into one command and answers with what became of it.
 
     `depends_on_version` says that If-Match means something here; elsewhere it is refused rather than ignored.
+    `summed_up` names the field whose amounts are added to what is there, and so may become too large to keep.
     """
 
     depends_on_version = False
+    summed_up: str | None = None
 
     def read(self, kind: type[BodyKind]) -> BodyKind:
         """Read the body; raises ValidationError, and PermissionDenied for what only a trusted source may say."""

@@ -38,7 +38,7 @@ def placed_order(order: Order, address: Address, placed_at: datetime) -> Documen
     personal = {name: getattr(address, name) or None for name in PERSONAL}
     return order_document(order) | {
         "customer": personal if any(personal.values()) else None,
-        "placed_at": placed_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "placed_at": f"{placed_at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
     }
 
 

@@ -17,8 +17,21 @@ from rest_framework import serializers
 
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**31), 2**31 - 1
 LARGEST_ID = 2**63 - 1
+FIRST_YEAR = 1900
 DIGITS = re.compile(r"[0-9]{1,19}")
 AMOUNT = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,4})?")
+
+
+class Bodies(serializers.ListSerializer[Any]):
+    """A list of objects."""
+
+    default_error_messages = {"list": "Must be a list, but is {found}."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Read the list."""
+        if not isinstance(data, list):
+            self.fail("list", found=json_word(data))
+        return super().to_internal_value(data)
 
 
 class Body(serializers.Serializer[Any]):
@@ -27,7 +40,13 @@ class Body(serializers.Serializer[Any]):
     All requests share the fields of a class, which hold no state: copying them took most of the time of reading.
     """
 
-    default_error_messages = {"unknown": "There is no such field."}
+    default_error_messages = {
+        "unknown": "There is no such field.",
+        "object": "Must be an object, but is {found}.",
+    }
+
+    class Meta:
+        list_serializer_class = Bodies
 
     @property
     def fields(self) -> Any:
@@ -36,7 +55,9 @@ class Body(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         """Read the object; raises ValidationError for an unknown field."""
-        if isinstance(data, Mapping) and (unknown := [name for name in data if name not in self.fields]):
+        if not isinstance(data, Mapping):
+            self.fail("object", found=json_word(data))
+        if unknown := [name for name in data if name not in self.fields]:
             message = self.error_messages["unknown"]
             raise serializers.ValidationError({name: [message] for name in unknown})
         return super().to_internal_value(data)
@@ -50,7 +71,7 @@ def _fields(kind: type[Body]) -> Any:
 class Text(serializers.CharField):
     """A JSON string, kept as it is given; NUL and lone surrogates are refused by the base class."""
 
-    default_error_messages = {"invalid": "Must be a string."}
+    default_error_messages = {"invalid": "Must be a text."}
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"trim_whitespace": False} | options)
@@ -60,6 +81,40 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return data
+
+
+class FilledText(Text):
+    """A JSON string of more than blanks."""
+
+    default_error_messages = {"blank": "Must not be blank."}
+
+    def to_internal_value(self, data: Any) -> str:
+        """Take what can be seen."""
+        text = super().to_internal_value(data)
+        if not text.strip():
+            self.fail("blank")
+        return text
+
+
+class NewSku(Text):
+    """A SKU that can stand in a path, on a page and in a cursor as it is."""
+
+    default_error_messages = {
+        "path": "Must not contain a slash, and not be . or ..",
+        "printable": "Must hold printable characters only.",
+        "edges": "Must not start or end with a blank.",
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        """Take what has one way to be written."""
+        sku = super().to_internal_value(data)
+        if not sku.isprintable():
+            self.fail("printable")
+        if sku != sku.strip():
+            self.fail("edges")
+        if "/" in sku or sku in (".", ".."):
+            self.fail("path")
+        return sku
 
 
 class WholeNumber(serializers.IntegerField):
@@ -128,9 +183,14 @@ class Id(serializers.Field[Any, Any, Any, Any]):
 
 @extend_schema_field(OpenApiTypes.DATETIME)
 class PastMoment(serializers.DateTimeField):
-    """A moment with its offset from UTC, not in the future."""
+    """A moment with its offset from UTC, not in the future and not before there was such a shop."""
 
-    default_error_messages = {"type": "Must be a string.", "future": "Must not be in the future."}
+    default_error_messages = {
+        "type": "Must be a string.",
+        "future": "Must not be in the future.",
+        "offset": "Must say its offset from UTC, like 2026-01-31T09:30:00Z.",
+        "past": f"Must not be before {FIRST_YEAR}.",
+    }
 
     def to_internal_value(self, value: Any) -> datetime:
         """Take ISO 8601."""
@@ -139,4 +199,18 @@ class PastMoment(serializers.DateTimeField):
         moment = super().to_internal_value(value)
         if moment > timezone.now():
             self.fail("future")
+        if moment.year < FIRST_YEAR:
+            self.fail("past")
         return moment
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        """Guess no offset."""
+        if value.tzinfo is None:
+            self.fail("offset")
+        return super().enforce_timezone(value)
+
+
+def json_word(value: Any) -> str:
+    """Call a value what JSON calls it."""
+    words: dict[type, str] = {bool: "true or false", dict: "an object", list: "a list", str: "a text"}
+    return "null" if value is None else words.get(type(value), "a number")

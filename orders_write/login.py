@@ -1,8 +1,13 @@
-"""Exchange a name and a password for the token that the API's other requests carry."""
+"""Log in with a name and a password: a person for a session, a program for the token of its other requests."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth import authenticate
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.authtoken.models import Token
@@ -10,10 +15,10 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from .fields import Body, Text
+from .throttles import THROTTLES, seconds_to_wait
 
 
 class CredentialsBody(Body):
@@ -29,28 +34,33 @@ class TokenAnswer(serializers.Serializer[Any]):
     token = serializers.CharField()
 
 
-class AddressThrottle(SimpleRateThrottle):
-    """Slow down guessing from one address; what a client says about itself is not believed."""
+class LogInForm(AuthenticationForm):
+    """A name and a password; the attempt is counted before the password is looked at."""
 
-    scope = "token_address"
-    rate = "60/min"
+    wait_seconds = 0
 
-    def get_cache_key(self, request: Request, view: Any) -> str:
-        """Count by the address of the connection."""
-        return f"throttle:address:{request.META.get('REMOTE_ADDR', '')}"
+    def clean(self) -> dict[str, Any]:
+        """Check the password, if one more may be tried."""
+        assert self.request is not None
+        self.wait_seconds = seconds_to_wait(self.request)
+        if self.wait_seconds:
+            raise ValidationError(f"Too many attempts. Try again in {self.wait_seconds} seconds.")
+        return super().clean()
 
 
-class UsernameThrottle(SimpleRateThrottle):
-    """Slow down guessing the password of one name, from wherever."""
+class LogIn(LoginView):
+    """Log a person in."""
 
-    scope = "token_username"
-    rate = "10/min"
+    template_name = "login.html"
+    form_class = LogInForm
 
-    def get_cache_key(self, request: Request, view: Any) -> str:
-        """Count by the name, whether somebody has it or not."""
-        given = request.data
-        name = str(given.get("username", "") if isinstance(given, dict) else "").encode(errors="replace")
-        return f"throttle:username:{name.hex()[:200]}"
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """Show the form again."""
+        response = super().form_invalid(form)
+        if form.wait_seconds:
+            response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+            response["Retry-After"] = str(form.wait_seconds)
+        return response
 
 
 class ObtainToken(APIView):
@@ -58,7 +68,7 @@ class ObtainToken(APIView):
 
     authentication_classes = []
     permission_classes = [AllowAny]
-    throttle_classes = [AddressThrottle, UsernameThrottle]
+    throttle_classes = THROTTLES
 
     @extend_schema(
         operation_id="obtain_token", tags=["login"], request=CredentialsBody, responses=TokenAnswer, auth=[]

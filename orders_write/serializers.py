@@ -21,7 +21,7 @@ from .commands import (
     SetCreditLimit,
     ShipOrder,
 )
-from .fields import Body, Id, Money, PastMoment, Text, WholeNumber
+from .fields import Body, FilledText, Id, Money, NewSku, PastMoment, Text, WholeNumber
 
 MOST_LINES = 2_000
 SKU = {"max_length": 64}
@@ -201,17 +201,11 @@ class OrderCreditNoteBody(TrustedBody):
 class ListProductBody(TrustedBody):
     """A product to sell."""
 
-    sku = Text(**SKU)
-    name = Text(max_length=200)
-    category = Text(max_length=64)
+    sku = NewSku(**SKU)
+    name = FilledText(max_length=200)
+    category = FilledText(max_length=64)
     price = Money()
     on_hand = WholeNumber(required=False)
-
-    def validate_sku(self, sku: str) -> str:
-        """Refuse what could not stand in a path."""
-        if "/" in sku:
-            raise serializers.ValidationError("Must not contain a slash.")
-        return sku
 
     def command(self) -> ListProduct:
         """Build the command."""

@@ -5,6 +5,8 @@ import time
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.test import Client
+from rest_framework.settings import api_settings
 from rest_framework.test import APIClient
 
 from orders_write.authentication import PlainTokenAuthentication
@@ -71,6 +73,63 @@ def test_guessing_a_password_is_slowed_down(ada):
     assert [each.status_code for each in guesses] == [401] * 10 + [429]
     assert 0 < int(guesses[-1]["Retry-After"]) <= 60
     assert elsewhere.status_code == 429
+
+
+def test_guessing_on_the_page_is_slowed_down_and_counts_with_the_api(ada):
+    guesses = [
+        Client().post("/login/", CREDENTIALS | {"password": "x"})
+        if n % 2
+        else anonymous().post("/api/v1/token", CREDENTIALS | {"password": "x"})
+        for n in range(10)
+    ]
+    right = Client().post("/login/", CREDENTIALS)
+
+    assert {each.status_code for each in guesses} == {200, 401}
+    assert right.status_code == 429
+    assert 0 < int(right["Retry-After"]) <= 60
+    assert "Too many attempts." in right.content.decode()
+    assert "_auth_user_id" not in right.client.session
+
+
+def test_nobody_locks_a_name_out_for_other_addresses(ada):
+    for _ in range(11):
+        refused = Client(REMOTE_ADDR="192.0.2.1").post("/login/", CREDENTIALS | {"password": "x"})
+
+    assert refused.status_code == 429
+    assert Client(REMOTE_ADDR="192.0.2.2").post("/login/", CREDENTIALS).status_code == 302
+    assert anonymous().post("/api/v1/token", CREDENTIALS, REMOTE_ADDR="192.0.2.2").status_code == 200
+
+
+def test_one_address_does_not_try_many_names(ada):
+    answers = [Client().post("/login/", {"username": f"n{n}", "password": "x"}) for n in range(61)]
+
+    assert [each.status_code for each in answers] == [200] * 60 + [429]
+
+
+def test_the_address_is_the_one_that_our_own_proxy_tells(ada, monkeypatch):
+    monkeypatch.setattr(api_settings, "NUM_PROXIES", 1)
+    for _ in range(11):
+        refused = Client().post(
+            "/login/", CREDENTIALS | {"password": "x"}, HTTP_X_FORWARDED_FOR="9.9.9.9, 192.0.2.1"
+        )
+
+    assert refused.status_code == 429
+    assert Client().post("/login/", CREDENTIALS, HTTP_X_FORWARDED_FOR="192.0.2.2").status_code == 302
+
+
+def test_the_admin_has_no_login_of_its_own(ada):
+    response = Client().get("/admin/", follow=True)
+
+    assert response.redirect_chain[-1][0] == "/login/?next=%2Fadmin%2F"
+    assert Client().post("/admin/login/?next=/admin/", CREDENTIALS)["Location"] == "/login/?next=/admin/"
+
+
+def test_jobs_are_not_shown_in_the_admin(ada):
+    User.objects.update(is_staff=True, is_superuser=True)
+    client = Client()
+    client.login(**CREDENTIALS)
+
+    assert client.get("/admin/django-rq/").status_code == 404
 
 
 def test_the_session_of_the_pages_serves_the_api(ada):

@@ -21,6 +21,7 @@ from .models import CreditAccount, CreditNote, Order, Payment, Product, User
 from .permissions import may_change_credit_limits, may_change_orders, may_change_products
 
 COUNTED_AT_MOST = 10_000
+RIGHTS = ("is_superuser", "groups", "user_permissions")
 
 
 class ShortCountPaginator(Paginator):  # type: ignore[type-arg]
@@ -55,7 +56,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(User)
 class ShopUserAdmin(UserAdmin):  # type: ignore[type-arg]
-    """Users as Django has them, with the customer number."""
+    """Users as Django has them, with the customer number. Only a superuser gives rights."""
 
     list_display = ("username", "customer_number", "email", "is_staff", "is_active")
     search_fields = ("username", "customer_number", "email", "first_name", "last_name")
@@ -64,6 +65,19 @@ class ShopUserAdmin(UserAdmin):  # type: ignore[type-arg]
     actions = (set_limit,)
     paginator = ShortCountPaginator
     show_full_result_count = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Let nobody give rights that they could then use."""
+        fixed = tuple(super().get_readonly_fields(request, obj))
+        return fixed if request.user.is_superuser else (*fixed, *RIGHTS)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Edit nobody who may do more than oneself: setting their password would be a way to it."""
+        return super().has_change_permission(request, obj) and not _may_do_more(obj, request.user)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Delete nobody who may do more than oneself."""
+        return super().has_delete_permission(request, obj) and not _may_do_more(obj, request.user)
 
     def has_command_permission(self, request: HttpRequest) -> bool:
         """Tell the action whether this user may set credit limits."""
@@ -193,6 +207,12 @@ class CreditNoteAdmin(ReadOnlyAdmin):
         lines = note.lines.order_by("line_no")
         rows = [(x.line_no, x.sku, x.qty, x.price, x.order_id, x.order_line_no) for x in lines]
         return _table(head, rows)
+
+
+def _may_do_more(somebody: User | None, user: Any) -> bool:
+    if somebody is None or user.is_superuser:
+        return False
+    return somebody.is_superuser or not somebody.get_all_permissions() <= user.get_all_permissions()
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:

@@ -4,13 +4,13 @@ import re
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 
 from orders_write.commands import ChargePayment, CreditNoteLine, RecordCreditNote
 from orders_write.models import CreditAccount, CreditNote, Order, Payment, Product, User
 from tests.browsing import browser_of, staff_browser
-from tests.clients import permit
+from tests.clients import permit, shop_assistant
 from tests.orders_write.shop import customer, do, list_products, place
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -172,3 +172,53 @@ def test_a_users_number_can_be_edited(root, ada):
     page = root.get(address(User, "change", ada)).content.decode()
 
     assert 'name="customer_number" value="N-ada"' in page
+
+
+@pytest.fixture
+def manager(root):
+    """Log somebody in who may edit users, but is no superuser."""
+    user = User.objects.create(username="manager", is_staff=True)
+    return browser_of(permit(user, "view_user", "add_user", "change_user", "delete_user").pk)
+
+
+RIGHTS = {"is_superuser": "on", "groups": ["1"], "user_permissions": ["1"]}
+PROFILE = {"date_joined_0": "2026-01-01", "date_joined_1": "12:00:00", "is_active": "on"}
+
+
+def test_who_edits_users_gives_no_rights(manager, ada):
+    Group.objects.create(pk=1, name="all")
+    rights = RIGHTS | {"user_permissions": [Permission.objects.first().pk]}
+
+    for pk in (ada, manager.user_id):
+        before = User.objects.get(pk=pk)
+        sent = {"username": before.username, "first_name": "New", **PROFILE, **rights}
+        sent |= {"is_staff": "on"} if before.is_staff else {}
+        response = manager.post(address(User, "change", pk), sent)
+
+        after = User.objects.get(pk=pk)
+        assert response.status_code == 302
+        assert (after.first_name, after.is_superuser) == ("New", False)
+        assert after.get_all_permissions() == before.get_all_permissions()
+        assert not after.groups.exists()
+
+
+def test_a_superuser_gives_rights(root, ada):
+    root.post(address(User, "change", ada), {"username": "ada", **PROFILE, "is_superuser": "on"})
+
+    assert User.objects.get(pk=ada).is_superuser
+
+
+@pytest.mark.parametrize("name", ["root", "clerk"])
+def test_who_may_do_more_is_not_edited_nor_given_a_password(manager, name):
+    shop_assistant("clerk")
+    other = User.objects.get(username=name)
+    password = reverse("admin:auth_user_password_change", args=[other.pk])
+
+    refused = [
+        manager.post(address(User, "change", other.pk), {"username": "taken", **PROFILE}),
+        manager.post(password, {"password1": "a new 1 for me", "password2": "a new 1 for me"}),
+        manager.post(address(User, "delete", other.pk), {"post": "yes"}),
+    ]
+
+    assert [each.status_code for each in refused] == [403] * 3
+    assert User.objects.get(pk=other.pk).username == name

@@ -330,6 +330,18 @@ def test_ids_beyond_2_to_the_53_stay_exact() -> None:
     assert do(CancelOrder(order_id=order.order_id)).state.status is Status.CANCELLED  # type: ignore[union-attr]
 
 
+def test_any_text_goes_in_and_out_unharmed() -> None:
+    name = 'it\'s \\ 100% "q" ; -- $1 %s {} \u00fc\u4e2d\U0001f600'
+    list_products(name)
+    ada = customer(name)
+
+    order = place(ada, (name, 1), reference=name, source=name)
+
+    assert (order.lines[0].sku, order.reference, order.customer_number) == (name, name, f"N-{name}")
+    assert isinstance(do(wish(ada, (name, 1), reference=name, source=name)).refusal, ReferenceUsed)
+    assert rows("SELECT reference, source, sku FROM orders, products") == [(name, name, name)]
+
+
 def test_a_request_is_plain_data() -> None:
     assert Request(command=CancelOrder(order_id=1), actor="user:1", now=NOON) == request(
         CancelOrder(order_id=1)

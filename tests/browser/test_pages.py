@@ -1,6 +1,7 @@
 """The pages in a real browser: how they look, and that a reader gets through without JavaScript."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,24 @@ def test_error_pages_look_like_the_others(shop, chromium):
         assert page.problems.pop().startswith("Failed to load resource"), name
         check(page, name)
         page.screenshot(SCREENSHOTS / "380px-dark" / f"{name}.png")
+
+
+def test_the_documentation_and_the_admin_work_under_their_content_policy(shop, chromium):
+    page = chromium.open_page()
+    page.look(1280)
+    shop.log_in(page, "clerk")
+    for path in ("/admin/", "/admin/orders_write/order/", "/admin/orders_write/user/add/"):
+        page.go(shop.url + path)
+        assert [each for each in page.problems if "favicon.ico" not in each] == [], path
+
+    page.problems.clear()
+    page.go(f"{shop.url}/api/docs/")
+    deadline = time.monotonic() + 10
+    while not page.evaluate("document.querySelectorAll('.opblock').length") and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+    assert page.evaluate("document.querySelectorAll('.opblock').length") > 10
+    assert page.problems == []
 
 
 def text(page: Page) -> str:

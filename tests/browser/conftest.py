@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from pytest_django.live_server_helper import LiveServer
 
 from orders_write.commands import (
@@ -68,7 +69,8 @@ def delivering(database: None) -> Iterator[None]:
 
 @pytest.fixture
 def shop(delivering: None) -> Iterator["Shop"]:
-    """Serve a month of trade."""
+    """Serve a month of trade; nobody has tried to log in yet."""
+    cache.clear()
     trade()
     server = LiveServer("127.0.0.1")
     yield Shop(server.url)

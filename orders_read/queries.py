@@ -201,6 +201,10 @@ SELECT line ->> 'sku', count(DISTINCT order_id), count(*), sum((line ->> 'qty'):
   FROM read_order_details CROSS JOIN jsonb_array_elements(document -> 'lines') AS line
  WHERE document ->> 'source' <> %(source)s GROUP BY 1
 """
+OTHER_PURCHASES = """
+SELECT customer_number, count(*), sum(lines), sum(units), sum(total)
+  FROM read_order_search WHERE source <> %(source)s AND customer_number IS NOT NULL GROUP BY 1
+"""
 COUNTRY_DAYS = """
 SELECT day, country, sum(orders), sum(lines), sum(units), sum(gross)
   FROM (SELECT day, country, 0 AS orders, lines, units, gross FROM read_daily_revenue
@@ -228,6 +232,11 @@ def customer_totals() -> Iterator[tuple[Any, ...]]:
 def other_sales(source: str) -> Iterator[tuple[Any, ...]]:
     """Yield (sku, orders, lines, units, gross) of what was sold by orders of any other source; reads every order."""
     return _rows(OTHER_SALES, {"source": source})
+
+
+def other_purchases(source: str) -> Iterator[tuple[Any, ...]]:
+    """Yield (customer_number, orders, lines, units, spent) of what customers bought by orders of any other source."""
+    return _rows(OTHER_PURCHASES, {"source": source})
 
 
 def country_days(start: date, end: date) -> Iterator[tuple[Any, ...]]:

@@ -44,8 +44,8 @@ class Customer(NamedTuple):
 class Facts:
     """What one source brought, from `start` to `end`.
 
-    An order that somebody places in the same shop does not change an answer: it is left out of the products, and so are
-    customers of whom the source's orders know nothing and who have no credit note.
+    An order that somebody places in the same shop does not change an answer: it is left out of products and customers,
+    and so are customers of whom the source's orders know nothing and who have no credit note.
     """
 
     source: str
@@ -60,9 +60,18 @@ class Facts:
     @cached_property
     def customers(self) -> list[Customer]:
         """Every customer with a number and an order of the source or a credit note."""
-        buyers = {order.customer_number for order in self.orders}
+        others = {number: bought for number, *bought in queries.other_purchases(self.source)}
+        orders: dict[str | None, list[Order]] = {}
+        for order in self.orders:
+            orders.setdefault(order.customer_number, []).append(order)
         customers = (Customer(*row) for row in queries.customer_totals())
-        return [customer for customer in customers if customer.number in buyers or customer.credit_notes]
+        return [
+            _without(customer, others[customer.number], orders.get(customer.number, []))
+            if customer.number in others
+            else customer
+            for customer in customers
+            if customer.number in orders or customer.credit_notes
+        ]
 
     @cached_property
     def products(self) -> list[dict[str, Any]]:
@@ -81,6 +90,21 @@ class Facts:
         return [
             _exact(row) for row in json.loads(queries.daily_revenue(self.start, self.end, by=by))["results"]
         ]
+
+
+def _without(customer: Customer, bought: Sequence[Any], own: Sequence[Order]) -> Customer:
+    """Take what a customer bought elsewhere off; first and last order are those of the source."""
+    orders, lines, units, spent = bought
+    own = sorted(own, key=lambda order: order.placed_at)
+    return customer._replace(
+        orders=customer.orders - orders,
+        lines=customer.lines - lines,
+        units=customer.units - units,
+        spent=customer.spent - spent,
+        first_order_at=own[0].placed_at if own else None,
+        last_order_at=own[-1].placed_at if own else None,
+        last_order=own[-1].reference if own else None,
+    )
 
 
 def _less(row: dict[str, Any], sold: Sequence[Any]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ QUESTIONS = [
     (queries.customer_totals, {}),
     (queries.country_days, {"start": DAYS[0], "end": DAYS[1]}),
     (queries.other_sales, {"source": "shop"}),
+    (queries.other_purchases, {"source": "shop"}),
 ]
 
 # Beside read models, a request may look at who asks, and at how far the read models have come.

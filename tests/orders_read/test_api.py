@@ -8,8 +8,8 @@ import pytest
 from orders_read import question_view
 from outbox.delivery import drain
 from tests.clients import anonymous, client_of, staff
+from tests.orders_write.api_shop import MUGS
 from tests.orders_write.shop import closing_connection, customer, list_products, place
-from tests.orders_write.test_api import MUGS
 
 pytestmark = pytest.mark.usefixtures("database")
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.clients import client_of, staff
 
+from .api_shop import ADDRESS, MUGS
 from .shop import closing_connection, customer, list_products, rows
-from .test_api import ADDRESS, MUGS
 
 pytestmark = pytest.mark.usefixtures("database")
 

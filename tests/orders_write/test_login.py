@@ -13,8 +13,8 @@ from orders_write.authentication import PlainTokenAuthentication
 from orders_write.models import User
 from tests.clients import anonymous
 
+from .api_shop import MUGS
 from .shop import list_products
-from .test_api import MUGS
 
 pytestmark = pytest.mark.usefixtures("database")
 

@@ -187,3 +187,7 @@ def test_every_error_of_the_write_side_has_a_status():
 
             assert response.status_code == (422 if issubclass(kind, Refusal) else response.status_code)
             assert 400 <= response.status_code < 500
+
+
+def test_a_browser_that_asks_for_the_usual_icon_is_led_to_ours(client):
+    assert client.get("/favicon.ico")["Location"] == "/static/favicon.svg"

@@ -1,8 +1,9 @@
 """Read the body of a request to the API: JSON with nothing guessed, and no more of it than a command can need."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from typing import Any, Never
 
@@ -37,7 +38,7 @@ class StrictJSONParser(JSONParser):
             body = json.loads(
                 raw.decode(),
                 object_pairs_hook=_object,
-                parse_float=Decimal,
+                parse_float=_fraction,
                 parse_int=_integer,
                 parse_constant=_no_constant,
             )
@@ -56,8 +57,7 @@ class StrictJSONParser(JSONParser):
 def _object(pairs: list[tuple[str, Any]]) -> Body:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
         raise rest.ParseError(f"The key {json.dumps(twice)} occurs twice in one object.")
     return found
 
@@ -66,6 +66,13 @@ def _integer(digits: str) -> int:
     if len(digits) > MOST_DIGITS:
         raise rest.ParseError(f"A number must not have more than {MOST_DIGITS} digits.")
     return int(digits)
+
+
+def _fraction(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise rest.ParseError("A number has an exponent that is out of all reason.") from None
 
 
 def _no_constant(name: str) -> Never:

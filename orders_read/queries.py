@@ -197,7 +197,11 @@ SELECT customer_number, orders, lines, units, spent, first_order_at, last_order_
 """
 OTHER_SALES = """
 SELECT line ->> 'sku', count(DISTINCT order_id), count(*), sum((line ->> 'qty')::bigint),
-       sum((line ->> 'amount')::numeric)
+       sum((line ->> 'amount')::numeric),
+       coalesce(sum((line ->> 'qty')::bigint - (line ->> 'returned')::bigint)
+                FILTER (WHERE document ->> 'status' = 'cancelled'), 0),
+       coalesce(sum(((line ->> 'qty')::bigint - (line ->> 'returned')::bigint) * (line ->> 'price')::numeric)
+                FILTER (WHERE document ->> 'status' = 'cancelled'), 0)
   FROM read_order_details CROSS JOIN jsonb_array_elements(document -> 'lines') AS line
  WHERE document ->> 'source' <> %(source)s GROUP BY 1
 """
@@ -230,7 +234,10 @@ def customer_totals() -> Iterator[tuple[Any, ...]]:
 
 
 def other_sales(source: str) -> Iterator[tuple[Any, ...]]:
-    """Yield (sku, orders, lines, units, gross) of what was sold by orders of any other source; reads every order."""
+    """Yield what orders of any other source sold; reads every order.
+
+    A row is (sku, orders, lines, units, gross, units_cancelled, cancelled).
+    """
     return _rows(OTHER_SALES, {"source": source})
 
 

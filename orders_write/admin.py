@@ -21,7 +21,7 @@ from .models import CreditAccount, CreditNote, Order, Payment, Product, User
 from .permissions import may_change_credit_limits, may_change_orders, may_change_products
 
 COUNTED_AT_MOST = 10_000
-RIGHTS = ("is_superuser", "groups", "user_permissions")
+RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class ShortCountPaginator(Paginator):  # type: ignore[type-arg]
@@ -212,7 +212,9 @@ class CreditNoteAdmin(ReadOnlyAdmin):
 def _may_do_more(somebody: User | None, user: Any) -> bool:
     if somebody is None or user.is_superuser:
         return False
-    return somebody.is_superuser or not somebody.get_all_permissions() <= user.get_all_permissions()
+    # As if active: who is not has no permissions now, but would have them again.
+    active = User(pk=somebody.pk, is_active=True)
+    return somebody.is_superuser or not active.get_all_permissions() <= user.get_all_permissions()
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:

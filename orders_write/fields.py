@@ -160,7 +160,7 @@ class Money(serializers.Field[Any, Any, Any, Any]):
             self.fail(
                 "digits" if re.fullmatch(r"-?[0-9]+([.][0-9]+)?([Ee][+-]?[0-9]+)?", text) else "invalid"
             )
-        return Decimal(text)
+        return Decimal(text) + 0  # which makes of -0 a 0
 
 
 @extend_schema_field(

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from .fields import Body, Text
-from .throttles import THROTTLES, seconds_to_wait
+from .throttles import THROTTLES, forget, seconds_to_wait
 
 
 class CredentialsBody(Body):
@@ -45,7 +45,9 @@ class LogInForm(AuthenticationForm):
         self.wait_seconds = seconds_to_wait(self.request)
         if self.wait_seconds:
             raise ValidationError(f"Too many attempts. Try again in {self.wait_seconds} seconds.")
-        return super().clean()
+        cleaned = super().clean()
+        forget(self.request)
+        return cleaned
 
 
 class LogIn(LoginView):
@@ -80,6 +82,7 @@ class ObtainToken(APIView):
         user = authenticate(request, **body.validated_data)
         if user is None:
             raise AuthenticationFailed("The name or the password is wrong.")
+        forget(request)
         token, _ = Token.objects.get_or_create(user=user)
         return Response({"token": token.key}, headers={"Cache-Control": "no-store"})
 

@@ -6,6 +6,7 @@ that logging in needs no further server; several processes let through as many t
 """
 
 import hashlib
+from ipaddress import ip_address, ip_network
 from math import ceil
 from typing import Any
 
@@ -24,7 +25,7 @@ class AddressThrottle(SimpleRateThrottle):
 
     def get_cache_key(self, request: Any, view: Any) -> str:
         """Count by the address of the connection, or the one that our own proxy tells."""
-        return _key(self.get_ident(request))
+        return _key(_network(self.get_ident(request)))
 
 
 class NameThrottle(SimpleRateThrottle):
@@ -35,7 +36,7 @@ class NameThrottle(SimpleRateThrottle):
 
     def get_cache_key(self, request: Any, view: Any) -> str:
         """Count by the name, whether somebody has it or not, and the address."""
-        return _key(self.get_ident(request), _name(request))
+        return _key(_network(self.get_ident(request)), _name(request))
 
 
 THROTTLES = (AddressThrottle, NameThrottle)
@@ -47,10 +48,25 @@ def seconds_to_wait(request: HttpRequest) -> int:
     return max((ceil(each.wait() or 1) for each in refusing), default=0)
 
 
+def forget(request: Any) -> None:
+    """Count the attempts for a name from 0 again, after one that succeeded; those of the address stay."""
+    throttle = NameThrottle()
+    throttle.cache.delete(throttle.get_cache_key(request, None))
+
+
 def _name(request: Any) -> str:
     given = request.data if isinstance(request, Request) else request.POST
     name = str(given.get("username", "")) if isinstance(given, dict) else ""
-    return User.normalize_username(name)
+    return User.normalize_username(name.strip())
+
+
+def _network(address: str | None) -> str:
+    """Return what one line of IPv6 has, a /64; other addresses, or what is none, as they are."""
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return address or ""
+    return str(ip_network(f"{found}/64", strict=False)) if found.version == 6 else str(found)
 
 
 def _key(*parts: Any) -> str:

@@ -12,7 +12,7 @@ from .delivery import Delivery
 
 KEEP_CHECKPOINTS_SECONDS = 60.0
 SWEEP_CHECKPOINTS_SECONDS = 10.0
-LONGEST_DRAIN_SECONDS = 5.0
+LONGEST_DRAIN_SECONDS = 0.5
 
 
 class Engine:
@@ -35,11 +35,11 @@ class Engine:
                 ends_at = time.monotonic() + LONGEST_DRAIN_SECONDS
                 folded += self._opened().drain(lambda end=ends_at: is_stopping() or time.monotonic() >= end)  # type: ignore[misc]
                 self._sweep(self._opened().connection)
+                self.drained_at = time.monotonic()  # another engine of the process need not look
                 is_done = is_stopping() or time.monotonic() < ends_at
         except psycopg.OperationalError:
             self.close()
             raise
-        self.drained_at = time.monotonic()
         return folded
 
     def close(self) -> None:

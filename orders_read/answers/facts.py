@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from .. import queries
 
-NOTHING = (0, 0, 0, Decimal(0))
+NOTHING = (0, 0, 0, Decimal(0), 0, Decimal(0))
 
 
 class Order(NamedTuple):
@@ -108,13 +108,15 @@ def _without(customer: Customer, bought: Sequence[Any], own: Sequence[Order]) ->
 
 
 def _less(row: dict[str, Any], sold: Sequence[Any]) -> dict[str, Any]:
-    orders, lines, units, gross = sold
+    orders, lines, units, gross, units_cancelled, cancelled = sold
     return row | {
         "orders": row["orders"] - orders,
         "lines": row["lines"] - lines,
         "units": row["units"] - units,
         "gross": row["gross"] - gross,
-        "net": row["net"] - gross,
+        "units_cancelled": row["units_cancelled"] - units_cancelled,
+        "cancelled": row["cancelled"] - cancelled,
+        "net": row["net"] - gross + cancelled,
     }
 
 

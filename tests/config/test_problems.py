@@ -155,6 +155,11 @@ def test_what_is_allowed_is_told():
         (b"\xff", "The body is not UTF-8."),
         (b"[]", "The body must be a JSON object."),
         (b'{"a": 1, "a": 2}', 'The key "a" occurs twice in one object.'),
+        (
+            b"{" + b"".join(b'"%d":1,' % n for n in range(30_000)) + b'"a":1,"a":1}',
+            'The key "a" occurs twice',
+        ),
+        (b'{"a": 1e1000000000000000000000}', "A number has an exponent that is out of all reason."),
         (b'{"a": NaN}', "NaN is no number of JSON."),
         (b'{"a": 1' + b"0" * 5000 + b"}", "A number must not have more than 100 digits."),
     ],

@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from orders_write.commands import CreditNoteLine, OrderLine, RecordCreditNote
+from orders_write.commands import CancelOrder, CreditNoteLine, OrderLine, RecordCreditNote
 from orders_write.models import User
 from outbox.delivery import drain
 from tests.orders_write.shop import customer, do, list_products, wish
@@ -111,6 +111,8 @@ def test_an_order_placed_in_the_shop_changes_no_answer_about_the_sample(answers)
     ada = User.objects.get(username="ada")
     for buyer in (customer("bob"), ada.pk):
         do(wish(buyer, ("12345A", 5), ("mug", 1)))
+        cancelled = do(wish(buyer, ("12345A", 3))).state
+        do(CancelOrder(order_id=cancelled.order_id))
     drain()
 
     assert "answers are equal." in check(answers)

@@ -192,12 +192,12 @@ def test_who_edits_users_gives_no_rights(manager, ada):
     for pk in (ada, manager.user_id):
         before = User.objects.get(pk=pk)
         sent = {"username": before.username, "first_name": "New", **PROFILE, **rights}
-        sent |= {"is_staff": "on"} if before.is_staff else {}
+        sent |= {"is_staff": "on"}
         response = manager.post(address(User, "change", pk), sent)
 
         after = User.objects.get(pk=pk)
         assert response.status_code == 302
-        assert (after.first_name, after.is_superuser) == ("New", False)
+        assert (after.first_name, after.is_superuser, after.is_staff) == ("New", False, before.is_staff)
         assert after.get_all_permissions() == before.get_all_permissions()
         assert not after.groups.exists()
 
@@ -208,10 +208,11 @@ def test_a_superuser_gives_rights(root, ada):
     assert User.objects.get(pk=ada).is_superuser
 
 
-@pytest.mark.parametrize("name", ["root", "clerk"])
-def test_who_may_do_more_is_not_edited_nor_given_a_password(manager, name):
+@pytest.mark.parametrize(("name", "is_active"), [("root", True), ("clerk", True), ("clerk", False)])
+def test_who_may_do_more_is_not_edited_nor_given_a_password(manager, name, is_active):
     shop_assistant("clerk")
     other = User.objects.get(username=name)
+    User.objects.filter(pk=other.pk).update(is_active=is_active)
     password = reverse("admin:auth_user_password_change", args=[other.pk])
 
     refused = [

@@ -168,6 +168,12 @@ def test_money_is_a_string_or_a_number(ada, amount):
     assert response.status_code == 200
 
 
+def test_nothing_is_less_than_nothing(clerk):
+    note = clerk.post("/api/v1/credit-notes", {"lines": [{"sku": "mug", "qty": 1, "price": "-0.00"}]})
+
+    assert note.json()["lines"][0]["price"] == "0.0000"
+
+
 def test_a_fraction_is_taken_exactly(clerk):
     text = '{"price": 0.1000}'
 

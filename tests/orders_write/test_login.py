@@ -100,6 +100,27 @@ def test_nobody_locks_a_name_out_for_other_addresses(ada):
     assert anonymous().post("/api/v1/token", CREDENTIALS, REMOTE_ADDR="192.0.2.2").status_code == 200
 
 
+def test_blanks_around_a_name_make_no_other_name(ada):
+    guesses = [Client().post("/login/", {"username": " " * n + "ada", "password": "x"}) for n in range(11)]
+
+    assert guesses[-1].status_code == 429
+
+
+def test_one_line_of_ipv6_is_one_address(ada):
+    for n in range(11):
+        refused = Client(REMOTE_ADDR=f"2001:db8::{n:x}").post("/login/", CREDENTIALS | {"password": "x"})
+
+    assert refused.status_code == 429
+    assert Client(REMOTE_ADDR="2001:db8:0:1::1").post("/login/", CREDENTIALS).status_code == 302
+
+
+def test_who_gets_in_has_all_attempts_again(ada):
+    answers = [anonymous().post("/api/v1/token", CREDENTIALS).status_code for _ in range(12)]
+    pages = [Client().post("/login/", CREDENTIALS).status_code for _ in range(12)]
+
+    assert (set(answers), set(pages)) == ({200}, {302})
+
+
 def test_one_address_does_not_try_many_names(ada):
     answers = [Client().post("/login/", {"username": f"n{n}", "password": "x"}) for n in range(61)]
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from .events import Status
 
 
-class MoneyField(models.DecimalField):  # type: ignore[type-arg]  # generic in the stubs only  # type: ignore[type-arg] # not subscriptable at run time
+class MoneyField(models.DecimalField):  # type: ignore[type-arg]  # generic in the stubs only
     """NUMERIC(14,4): real prices have three decimals, and nothing is ever rounded."""
 
     def __init__(self, **options: Any) -> None:

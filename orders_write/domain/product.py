@@ -3,10 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import NamedTuple, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from ..commands import ListProduct, RepriceProduct, RestockProduct, RetireProduct
-from ..events import AnyProductEvent, ProductListed, ProductRepriced, ProductRestocked, ProductRetired
+from ..events import (
+    AnyProductEvent,
+    ProductEvent,
+    ProductListed,
+    ProductRepriced,
+    ProductRestocked,
+    ProductRetired,
+)
 from ..exceptions import (
     AlreadyRetired,
     OpeningStockNegative,
@@ -130,40 +137,21 @@ def _reprice(product: Product, command: RepriceProduct) -> ProductRepriced:
         raise RetiredProduct(sku=product.sku)
     if command.price <= 0:
         raise PriceNotPositive(sku=product.sku)
-    return ProductRepriced(
-        product_id=product.product_id,
-        sku=product.sku,
-        name=product.name,
-        category=product.category,
-        price=command.price,
-        retired=product.retired,
-        previous_price=product.price,
-    )
+    return ProductRepriced(**_standing(replace(product, price=command.price)), previous_price=product.price)
 
 
 def _restock(product: Product, command: RestockProduct) -> ProductRestocked:
     if command.qty < 1:
         raise QuantityBelowOne(sku=product.sku)
-    return ProductRestocked(
-        product_id=product.product_id,
-        sku=product.sku,
-        name=product.name,
-        category=product.category,
-        price=product.price,
-        retired=product.retired,
-        qty=command.qty,
-        on_hand=product.on_hand + command.qty,
-    )
+    return ProductRestocked(**_standing(product), qty=command.qty, on_hand=product.on_hand + command.qty)
 
 
 def _retire(product: Product) -> ProductRetired:
     if product.retired:
         raise AlreadyRetired(sku=product.sku)
-    return ProductRetired(
-        product_id=product.product_id,
-        sku=product.sku,
-        name=product.name,
-        category=product.category,
-        price=product.price,
-        retired=True,
-    )
+    return ProductRetired(**_standing(replace(product, retired=True)))
+
+
+def _standing(product: Product) -> dict[str, Any]:
+    """Return the fields that every product event carries."""
+    return {name: getattr(product, name) for name in ProductEvent.__dataclass_fields__}

@@ -5,6 +5,7 @@ OutboxError
 ├── InsideTransaction    delivery was called within a transaction
 ├── PooledConnection     a worker was given a pooler instead of the server
 ├── StaleCheckpoint      another worker has moved the checkpoint, or dropped the generation
+├── TooManyParked        a subscriber fails at so many aggregates that the fault is hardly an event's
 └── InvalidToken         a consistency token that this system did not sign
 """
 
@@ -31,6 +32,10 @@ class PooledConnection(OutboxError):
 
 class StaleCheckpoint(OutboxError):
     """The checkpoint was moved, or the generation dropped, by another worker; what this one folded is undone."""
+
+
+class TooManyParked(OutboxError):
+    """The subscriber fails at too many aggregates: it stops, as the fault is hardly that of single events."""
 
 
 class InvalidToken(OutboxError):

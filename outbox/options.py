@@ -12,7 +12,10 @@ class Options:
 
     `subscribers` are dotted paths to `Projection` objects; with no `redis_url` there is no bell; `queue` is the RQ
     queue of the drain jobs; `stalled_seconds` is the age of an undelivered event from which on a subscriber counts as
-    stalled.
+    stalled. `events` is the dotted path of a mapping from each known event type to its newest schema version. An event
+    that fails is tried `max_attempts` times in all; a subscriber that fails at more than `most_parked` aggregates
+    stops. A round may take `round_timeout_seconds`, a projection that is alone in its round longer:
+    `statement_timeout_seconds`.
     """
 
     subscribers: tuple[str, ...] = ()
@@ -24,6 +27,10 @@ class Options:
     linger_seconds: float = 5.0
     sweep_seconds: float = 1.0
     stalled_seconds: float = 60.0
+    events: str = ""
+    max_attempts: int = 5
+    most_parked: int = 100
+    round_timeout_seconds: float = 3.0
     statement_timeout_seconds: float = 120.0
     bell_timeout_seconds: float = 0.05
 

@@ -1,0 +1,183 @@
+"""Dead letters: events that a subscriber could not take in, each with its error, behind which its aggregate is parked.
+
+An open one is `waiting` while it is tried again by itself, with growing pauses, and `parked` once it waits for a
+person. Later events of the aggregate stay in the log, in order, until it is settled. The caller owns the transaction.
+"""
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from .exceptions import TooManyParked
+from .options import options
+from .statements import statement
+
+PROJECT = Path(__file__).resolve().parent.parent
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 600.0
+
+PARK = statement("dead_letters_park")
+FAIL_AGAIN = statement("dead_letters_fail_again")
+LETTERS = statement("dead_letters")
+SETTLE = """
+UPDATE dead_letters SET state = $2::text, next_attempt_at = NULL, settled_at = clock_timestamp()
+ WHERE dead_letter_id = $1::bigint
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRef:
+    """Which event of which aggregate stands at a position."""
+
+    position: int
+    event_type: str
+    schema_version: int
+    aggregate_type: str
+    aggregate_id: int
+    aggregate_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an event could not be taken in; equal fingerprints have, in all likelihood, one cause."""
+
+    error_type: str
+    error_message: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An event that a subscriber could not take in, and what became of it."""
+
+    dead_letter_id: int
+    subscriber: str
+    generation: int
+    event: EventRef
+    state: str
+    attempts: int
+    failure: Failure
+    next_attempt_at: datetime | None
+
+
+def failure_of(error: BaseException, where: str = "") -> Failure:
+    """Describe an error by its type and the innermost frame of this project, or the place that the caller knows.
+
+    Of a database's error only the primary message is kept: the rest quotes rows, which may speak of a person.
+    """
+    message = str(error)
+    if isinstance(error, psycopg.Error):
+        message = error.diag.message_primary or message
+    name = type(error).__name__
+    return Failure(name, message.partition("\n")[0][:500], f"{name} {where or _frame(error)}".strip())
+
+
+def _frame(error: BaseException) -> str:
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(PROJECT) and ".venv" not in path.parts:
+            return f"at {path.relative_to(PROJECT)}:{frame.name}"
+    return ""
+
+
+def park(
+    connection: psycopg.Connection[Any], subscriber: str, generation: int, event: EventRef, failure: Failure
+) -> str:
+    """Open a dead letter for an event's first failure and return its state.
+
+    Raises TooManyParked when the subscriber has as many as the settings allow: then the fault is hardly an event's.
+    """
+    row = psycopg.RawCursor(connection).execute(
+        PARK,
+        [
+            subscriber,
+            generation,
+            event.position,
+            *_said(failure),
+            options().max_attempts,
+            FIRST_PAUSE_SECONDS,
+            options().most_parked,
+        ],
+    )
+    found = row.fetchone()
+    if found is None:
+        raise TooManyParked(subscriber=subscriber, allowed=options().most_parked)
+    return str(found[0])
+
+
+def fail_again(
+    connection: psycopg.Connection[Any],
+    letter: DeadLetter,
+    event: EventRef,
+    failure: Failure,
+    next_attempt_seconds: float | None = None,
+) -> str:
+    """Count a further failure of a letter's aggregate and return the letter's state.
+
+    When the failing event is a later one, the letter moves to it and its attempts start anew. The pause doubles from
+    FIRST_PAUSE_SECONDS, less up to half by chance, unless the caller knows better.
+    """
+    row = psycopg.RawCursor(connection).execute(
+        FAIL_AGAIN,
+        [
+            letter.dead_letter_id,
+            event.position,
+            *_said(failure),
+            options().max_attempts,
+            FIRST_PAUSE_SECONDS,
+            LONGEST_PAUSE_SECONDS,
+            next_attempt_seconds,
+        ],
+    )
+    found = row.fetchone()
+    assert found is not None
+    return str(found[0])
+
+
+def _said(failure: Failure) -> tuple[str, str, str]:
+    return failure.error_type, failure.error_message, failure.fingerprint
+
+
+def settle(connection: psycopg.Connection[Any], letter: DeadLetter, state: str) -> None:
+    """Close a letter as `delivered` or `skipped`; its aggregate is parked no longer."""
+    psycopg.RawCursor(connection).execute(SETTLE, [letter.dead_letter_id, state])
+
+
+def open_letters(
+    connection: psycopg.Connection[Any], subscriber: str, generation: int
+) -> Sequence[DeadLetter]:
+    """List a subscriber's open letters, the oldest position first."""
+    return _letters(connection, subscriber, generation, only_due=False)
+
+
+def due_letters(
+    connection: psycopg.Connection[Any], subscriber: str, generation: int
+) -> Sequence[DeadLetter]:
+    """List the letters whose next attempt is due, the oldest position first."""
+    return _letters(connection, subscriber, generation, only_due=True)
+
+
+def _letters(
+    connection: psycopg.Connection[Any], subscriber: str, generation: int, *, only_due: bool
+) -> list[DeadLetter]:
+    cursor = psycopg.RawCursor(connection).execute(LETTERS, [subscriber, generation, only_due])
+    return [
+        DeadLetter(
+            dead_letter_id=dead_letter_id,
+            subscriber=subscriber,
+            generation=generation,
+            event=EventRef(*event),
+            state=state,
+            attempts=attempts,
+            failure=Failure(*failure),
+            next_attempt_at=next_attempt_at,
+        )
+        for dead_letter_id, state, attempts, next_attempt_at, event, failure in (
+            (*row[:4], row[4:10], row[10:]) for row in cursor
+        )
+    ]

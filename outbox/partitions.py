@@ -1,17 +1,17 @@
 """The partitions of the event log: made ahead of need, as tables of their own that are attached when ready."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from .connection import one_value
+from .statements import statement
 
-LAST_POSITION = """
-SELECT coalesce(max((regexp_match(pg_get_expr(relpartbound, oid), 'TO \\(''(\\d+)''\\)'))[1]::bigint), 1) - 1
-  FROM pg_class JOIN pg_inherits ON inhrelid = oid
- WHERE inhparent = 'event_log'::regclass
-"""
+ATTACHED = statement("partitions_attached")
+LAST_POSITION = f"SELECT coalesce(max(beyond) - 1, 0) FROM ({ATTACHED}) AS attached"
+IS_TAKEN = "SELECT to_regclass(quote_ident($1::text)) IS NOT NULL"
 
 # Never CREATE … PARTITION OF: that waits for every reader of the log, and blocks new ones while it waits.
 MAKE = """
@@ -20,6 +20,24 @@ CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON {name}
     FOR EACH STATEMENT EXECUTE FUNCTION event_log_is_append_only();
 ALTER TABLE event_log ATTACH PARTITION {name} FOR VALUES FROM ({first}) TO ({beyond});
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """A table of the log: positions >= first and < beyond; `is_pending` when its detaching was interrupted."""
+
+    name: str
+    first: int
+    beyond: int
+    is_pending: bool = False
+
+
+def attached(cursor: psycopg.RawCursor[Any]) -> list[Partition]:
+    """List the partitions of the log by position, one whose detaching was interrupted included."""
+    return [
+        Partition(name=name, first=first, beyond=beyond, is_pending=is_pending)
+        for name, first, beyond, is_pending in cursor.execute(ATTACHED).fetchall()
+    ]
 
 
 def last_position(cursor: psycopg.RawCursor[Any]) -> int:
@@ -36,7 +54,18 @@ def make_next(cursor: psycopg.RawCursor[Any], size: int) -> int:
     beyond = first + size
     cursor.execute(
         sql.SQL(MAKE).format(
-            name=sql.Identifier(f"event_log_p{first}"), first=sql.Literal(first), beyond=sql.Literal(beyond)
+            name=sql.Identifier(_free_name(cursor, f"event_log_p{first}")),
+            first=sql.Literal(first),
+            beyond=sql.Literal(beyond),
         )
     )
     return beyond - 1
+
+
+def _free_name(cursor: psycopg.RawCursor[Any], wanted: str) -> str:
+    """Choose another name when somebody's table has the wanted one: the log must not stop for that."""
+    name, number = wanted, 1
+    while one_value(cursor.execute(IS_TAKEN, [name])):
+        number += 1
+        name = f"{wanted}_{number}"
+    return name

@@ -3,6 +3,7 @@
 Numbering after commit is what makes the order right and the positions dense: see docs/adr and DESIGN §1.
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,11 @@ LOCK = "SELECT pg_advisory_xact_lock($1::int, 0)"
 MOVE = statement("relay_move")
 HEAD = "SELECT coalesce(max(position), 0) FROM event_log"
 
+# Whoever makes room holds the relay's lock: should the log's be taken, all would wait. There is room left, so it is
+# tried again a little later.
+ROOM_TIMEOUT = "SET LOCAL lock_timeout = '100ms'"
+ROOM_PAUSE_SECONDS = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Moved:
@@ -47,6 +53,7 @@ class Relay:
         self.partition_size = options().partition_size
         self.bound = bound or ScanBound()
         self._last_position: int | None = None
+        self._room_at = 0.0
 
     def run_once(self, connection: psycopg.Connection[Any]) -> int:
         """Move up to a batch of messages and say how many; 0 also when another relay is at work."""
@@ -59,9 +66,10 @@ class Relay:
         moved, head = self._move(connection, self._last_position)
         if moved.is_complete:
             self.bound.scanned(psycopg.RawCursor(connection))
-        if self._last_position - head < self.partition_size:
-            self._last_position = self._make_room(connection, head)
-            if moved.is_mine and not moved.is_complete and not moved.messages:
+        if self._last_position - head < self.partition_size and time.monotonic() >= self._room_at:
+            known, self._last_position = self._last_position, self._make_room(connection, head)
+            found_none = moved.is_mine and not moved.is_complete and not moved.messages
+            if found_none and self._last_position > known:
                 return self.run(connection)  # another relay had used up the room that this one knew of
         return moved
 
@@ -77,10 +85,15 @@ class Relay:
 
     def _make_room(self, connection: psycopg.Connection[Any], head: int) -> int:
         """See to it that the log has a whole partition ahead of its head; say where its partitions end."""
-        with connection.transaction(), psycopg.RawCursor(connection) as cursor:
-            cursor.execute(LOCK, [RELAY_LOCK])
-            head = max(head, one_value(cursor.execute(HEAD)))
-            last = partitions.last_position(cursor)
-            while last - head < self.partition_size:
-                last = partitions.make_next(cursor, self.partition_size)
+        try:
+            with connection.transaction(), psycopg.RawCursor(connection) as cursor:
+                cursor.execute(ROOM_TIMEOUT)
+                cursor.execute(LOCK, [RELAY_LOCK])
+                head = max(head, one_value(cursor.execute(HEAD)))
+                last = partitions.last_position(cursor)
+                while last - head < self.partition_size:
+                    last = partitions.make_next(cursor, self.partition_size)
+        except psycopg.errors.LockNotAvailable:
+            self._room_at = time.monotonic() + ROOM_PAUSE_SECONDS
+            return partitions.last_position(psycopg.RawCursor(connection))
         return last

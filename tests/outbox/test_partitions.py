@@ -7,9 +7,10 @@ import pytest
 from pytest_django import Settings
 
 from outbox import partitions
-from outbox.relay import Relay
+from outbox import relay as relays
+from outbox.relay import RELAY_LOCK, Relay
 from tests.outbox.guarantees import Broken, expect
-from tests.outbox.world import World
+from tests.outbox.world import World, wait_until
 
 NAMES = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'event_log'::regclass ORDER BY inhrelid"
 
@@ -97,6 +98,115 @@ def test_another_size_begins_behind_the_last_partition(small_partitions: World, 
     assert _names(small_partitions) == ["event_log_p1", "event_log_p11"]
     with psycopg.RawCursor(connection) as cursor:
         assert partitions.last_position(cursor) == 35
+
+
+def test_a_name_that_is_taken_does_not_stop_the_log(small_partitions: World) -> None:
+    small_partitions.watcher.execute("CREATE TABLE event_log_p21 (somebody text)")
+    small_partitions.commit(*((1, version) for version in range(1, 36)))
+    relay, connection = Relay(batch_size=5), small_partitions.worker()
+    while relay.run_once(connection):
+        pass
+    small_partitions.watcher.execute("DROP TABLE event_log_p21")
+    assert small_partitions.positions() == list(range(1, 36))
+    assert _names(small_partitions)[:4] == [
+        "event_log_p1",
+        "event_log_p11",
+        "event_log_p21_2",
+        "event_log_p31",
+    ]
+
+
+def makes_room_while(world: World, relay: Relay, hold: str) -> None:
+    """Check that a relay moves messages across a boundary, without waiting, while a session holds something."""
+    connection, holder = world.worker(), world.writer()
+    relay.run_once(connection)
+    world.commit(*((1, version) for version in range(1, 6)))
+    relay.run_once(connection)
+    holder.execute(hold)
+    connection.execute("SET statement_timeout = '1s'")
+    try:
+        world.commit(*((1, version) for version in range(6, 16)))
+        while relay.run_once(connection):
+            pass
+    except psycopg.errors.QueryCanceled as error:
+        raise Broken(f"it waited for {hold}") from error
+    finally:
+        holder.rollback()
+    expect(world.positions(), list(range(1, 16)))
+
+
+LONG_READER = "SELECT * FROM event_log"
+OTHER_MAKER = "LOCK TABLE event_log IN SHARE UPDATE EXCLUSIVE MODE"
+
+
+class WaitingRelay(Relay):
+    """A mutant: makes partitions as the manual's first example does."""
+
+    def _make_room(self, connection: psycopg.Connection[object], head: int) -> int:
+        with psycopg.RawCursor(connection) as cursor:
+            last = partitions.last_position(cursor)
+            while last - head < self.partition_size:
+                first, last = last + 1, last + self.partition_size
+                cursor.execute(
+                    f"CREATE TABLE event_log_p{first} PARTITION OF event_log FOR VALUES FROM ({first}) TO ({last + 1})"
+                )
+        return last
+
+
+class PatientRelay(Relay):
+    """A mutant: waits for whatever holds the log, with the relay's lock in its hand."""
+
+    def _make_room(self, connection: psycopg.Connection[object], head: int) -> int:
+        with connection.transaction(), psycopg.RawCursor(connection) as cursor:
+            last = partitions.last_position(cursor)
+            while last - head < self.partition_size:
+                last = partitions.make_next(cursor, self.partition_size)
+        return last
+
+
+@pytest.mark.parametrize("hold", [LONG_READER, OTHER_MAKER])
+def test_nobody_who_holds_the_log_stops_the_relay(small_partitions: World, hold: str) -> None:
+    makes_room_while(small_partitions, Relay(batch_size=5), hold)
+
+
+@pytest.mark.parametrize(("mutant", "hold"), [(WaitingRelay, LONG_READER), (PatientRelay, OTHER_MAKER)])
+def test_a_relay_that_waits_for_those_who_hold_the_log_is_caught(
+    small_partitions: World, mutant: type[Relay], hold: str
+) -> None:
+    with pytest.raises(Broken):
+        makes_room_while(small_partitions, mutant(batch_size=5), hold)
+
+
+def test_room_that_could_not_be_made_is_made_later(
+    small_partitions: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relays, "ROOM_PAUSE_SECONDS", 0.0)
+    makes_room_while(small_partitions, relay := Relay(batch_size=5), OTHER_MAKER)
+    relay.run_once(small_partitions.worker())
+    assert _names(small_partitions) == ["event_log_p1", "event_log_p11", "event_log_p21"]
+
+
+def test_two_makers_that_meet_make_one_partition(small_partitions: World) -> None:
+    one, other = small_partitions.writer(), small_partitions.worker()
+    with psycopg.RawCursor(one) as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock($1::int, 0)", [RELAY_LOCK])
+        partitions.make_next(cursor, 10)
+    relay = Relay()
+    relay.run_once(other)  # finds the first at work, and no room yet
+    one.commit()
+    small_partitions.commit((1, 1))
+    assert wait_until(lambda: relay.run_once(other) == 1)
+    assert _names(small_partitions) == ["event_log_p1", "event_log_p11"]
+
+
+def test_an_idle_worker_makes_the_room_that_others_used(small_partitions: World) -> None:
+    idle, connection = Relay(), small_partitions.worker()
+    idle.run_once(connection)
+    small_partitions.watcher.execute(
+        "INSERT INTO event_log SELECT 9, 9, gen_random_uuid(), 'Moved', 1, 'parcel', 1, 1, '{}', '{}', now(), now()"
+    )
+    assert idle.run_once(connection) == 0
+    assert _names(small_partitions) == ["event_log_p1", "event_log_p11"]
 
 
 @pytest.mark.parametrize(

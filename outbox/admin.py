@@ -1,6 +1,6 @@
-"""The log and the outbox to look at; nobody changes them here."""
+"""The log, the outbox and the record of operators to look at; nobody changes them here."""
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin
 from django.core.paginator import Paginator
@@ -8,7 +8,7 @@ from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from .models import LoggedEvent, OutboxMessage
+from .models import DeadLetter, LoggedEvent, OperatorAction, OutboxMessage
 
 
 class PositionPaginator(Paginator):  # type: ignore[type-arg]
@@ -30,7 +30,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     actions = None
     show_full_result_count = False
-    search_fields = ("=aggregate_id",)
+    search_fields: ClassVar[tuple[str, ...]] = ("=aggregate_id",)
     search_help_text = "The id of an aggregate."
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -75,3 +75,36 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
         "aggregate_version",
         "recorded_at",
     )
+
+
+@admin.register(DeadLetter)
+class DeadLetterAdmin(ReadOnlyAdmin):
+    """What subscribers could not take in; the fingerprint groups what has, in all likelihood, one cause."""
+
+    ordering = ("-dead_letter_id",)
+    list_filter = ("state", "subscriber", "event_type", "fingerprint")
+    list_display = (
+        "dead_letter_id",
+        "subscriber",
+        "generation",
+        "state",
+        "event_type",
+        "aggregate_type",
+        "aggregate_id",
+        "position",
+        "attempts",
+        "fingerprint",
+        "last_failed_at",
+        "next_attempt_at",
+    )
+
+
+@admin.register(OperatorAction)
+class OperatorActionAdmin(ReadOnlyAdmin):
+    """Who did what to delivery, and why."""
+
+    ordering = ("-action_id",)
+    list_filter = ("action",)
+    list_display = ("acted_at", "actor", "action", "subject", "reason")
+    search_fields = ("subject", "actor", "reason")
+    search_help_text = "A part of subject, actor or reason."

@@ -80,3 +80,63 @@ class Generation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.projection} generation {self.generation} ({self.state})"
+
+
+class DeadLetter(models.Model):
+    """An event that a subscriber could not take in; `outbox.dead_letters` writes and reads them."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        PARKED = "parked"
+        DELIVERED = "delivered"
+        SKIPPED = "skipped"
+
+    dead_letter_id = models.BigIntegerField(primary_key=True)
+    subscriber = models.TextField()
+    generation = models.IntegerField()
+    position = models.BigIntegerField()
+    event_type = models.TextField()
+    schema_version = models.SmallIntegerField()
+    aggregate_type = models.TextField()
+    aggregate_id = models.BigIntegerField()
+    aggregate_version = models.BigIntegerField()
+    state = models.TextField(choices=State.choices)
+    attempts = models.IntegerField()
+    error_type = models.TextField()
+    error_message = models.TextField()
+    fingerprint = models.TextField()
+    first_failed_at = models.DateTimeField()
+    last_failed_at = models.DateTimeField()
+    next_attempt_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "dead_letters"
+        verbose_name = "dead letter"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.subscriber}: {self.event_type} {self.aggregate_type}:{self.aggregate_id} ({self.state})"
+        )
+
+
+class OperatorAction(models.Model):
+    """What somebody did to delivery, and why; `outbox.actions` writes it."""
+
+    action_id = models.BigIntegerField(primary_key=True)
+    acted_at = models.DateTimeField()
+    actor = models.TextField()
+    action = models.TextField()
+    subject = models.TextField()
+    reason = models.TextField()
+    details = models.JSONField()
+
+    class Meta:
+        managed = False
+        db_table = "operator_actions"
+        verbose_name = "operator's action"
+        verbose_name_plural = "operators' actions"
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.action} {self.subject}"

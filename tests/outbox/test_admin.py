@@ -5,6 +5,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
+from outbox.actions import record
 from outbox.relay import Relay
 from tests.outbox.world import World
 
@@ -53,3 +54,27 @@ def test_nothing_can_be_added_changed_or_deleted(staff: Client, filled: World, n
     assert staff.get(reverse(f"admin:outbox_{name}_add")).status_code == 403
     assert staff.post(reverse(f"admin:outbox_{name}_change", args=[key]), {}).status_code == 403
     assert staff.post(reverse(f"admin:outbox_{name}_delete", args=[key]), {}).status_code == 403
+
+
+LETTER = """
+INSERT INTO dead_letters (subscriber, generation, position, event_type, schema_version, aggregate_type, aggregate_id,
+                          aggregate_version, state, attempts, error_type, error_message, fingerprint)
+VALUES ('seen', 1, 1, 'ParcelMoved', 1, 'parcel', $1::bigint, 1, 'parked', 5, 'ValueError', 'bad', $2::text)
+RETURNING dead_letter_id
+"""
+
+
+def test_dead_letters_are_listed_and_filtered_by_what_caused_them(staff: Client, bare_world: World) -> None:
+    bare_world.ask(LETTER, 71, "ValueError at here")
+    bare_world.ask(LETTER, 72, "KeyError at there")
+
+    assert "2 dead letters" in page(staff, "deadletter_changelist", state="parked")
+    text = page(staff, "deadletter_changelist", fingerprint="KeyError at there")
+    assert "1 dead letter" in text
+    assert ">72</td>" in text
+
+
+def test_what_operators_did_is_listed(staff: Client, bare_world: World) -> None:
+    record(bare_world.watcher, "shell:ada", "pause_delivery", "seen", "the disk is full")
+
+    assert "the disk is full" in page(staff, "operatoraction_changelist", q="seen")

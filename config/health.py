@@ -1,7 +1,7 @@
 """Whether this process lives (`/health/live`) and whether it can serve (`/health/ready`).
 
-Ready needs the database and its migrations. Redis and delivery may be away or late: then the answer is 200 and
-`degraded`, because commands and queries work all the same.
+Ready needs the database and its migrations. Redis and delivery may be away, late, paused or in want of a person: then
+the answer is 200 and `degraded`, because commands and queries work all the same.
 """
 
 import redis
@@ -33,7 +33,7 @@ def ready(_request: HttpRequest) -> JsonResponse:
     try:
         report = {"database": "ok", "migrations": _migrations()}
         if report["migrations"] == "ok":
-            report |= {"redis": _redis(), "delivery": lag.worst(lag.lags()).name.lower()}
+            report |= {"redis": _redis(), "delivery": lag.worst().name.lower()}
     except DatabaseError:
         connection.close()
         report = {"database": "unreachable"}
@@ -44,7 +44,7 @@ def ready(_request: HttpRequest) -> JsonResponse:
 def _status(report: dict[str, str]) -> str:
     if report["database"] != "ok" or report["migrations"] != "ok":
         return "unavailable"
-    return "ok" if report["redis"] == "ok" and report["delivery"] in ("ok", "behind") else "degraded"
+    return "ok" if report["redis"] == "ok" and report["delivery"] == "ok" else "degraded"
 
 
 def _migrations() -> str:

@@ -138,6 +138,8 @@ OUTBOX = {
     "PARTITION_SIZE": 1_000_000,
     "LINGER_SECONDS": 5,
     "SWEEP_SECONDS": 1,
+    "STALL_SECONDS": 60,
+    "SLA_SECONDS": {"default": 10, "order_details": 2, "product_catalogue": 2},
     "BELL_TIMEOUT_SECONDS": 0.05,
     "REDIS_URL": REDIS_URL,
 }

@@ -1,85 +1,181 @@
 """How far each subscriber is behind, computed from the tables, so that a dead worker cannot look healthy."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from django.db import connection
+import psycopg
+from django.db import connection as default_connection
 
+from .heartbeats import ALIVE_SECONDS
 from .options import options
 from .statements import statement
 from .subscribers import projections
 
-LAG = statement("lag")
+LAG = statement("lag").format(alive_seconds=ALIVE_SECONDS)
+OF_ALL = ("head", "messages", "workers", "silent_seconds")
 
 
 class Status(IntEnum):
-    """How a subscriber does, worse values being higher; the exit codes of `delivery_status` are made of it."""
+    """How a subscriber does, or all of them, worse values being higher.
+
+    RETRYING: some events failed and are tried again by themselves. BEHIND: the oldest undelivered event is older than
+    the subscriber's SLA allows. PAUSED: a person stopped it, with a reason. PARKED: events wait for a person.
+    STALLED: work waits, and the checkpoint has not moved for a while. FAILING: the subscriber stops as a whole and
+    tries again. MISSING: it has no tables. NOT_RUNNING: no worker shows a sign of life.
+    """
 
     OK = 0
-    BEHIND = 1
-    STALLED = 2
-    FAILING = 3
-    MISSING = 4
+    RETRYING = 1
+    BEHIND = 2
+    PAUSED = 3
+    PARKED = 4
+    STALLED = 5
+    FAILING = 6
+    MISSING = 7
+    NOT_RUNNING = 8
+
+    @property
+    def exit_code(self) -> int:
+        """Give the exit code of `delivery_status`: 0 ok, 1 behind, 2 a person is needed, 3 not running."""
+        if self is Status.OK:
+            return 0
+        if self is Status.NOT_RUNNING:
+            return 3
+        return 1 if self <= Status.PAUSED else 2
+
+    @property
+    def text(self) -> str:
+        """Write it for people."""
+        return self.name.lower().replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lag:
-    """Where one generation of a subscriber stands.
+    """Where one generation of a subscriber stands; for one outside the database, where its slowest partition does.
 
-    `events_behind` counts messages in the outbox too; `seconds_behind` is the age of the oldest undelivered event.
+    `events_behind` counts messages in the outbox too; `seconds_behind` is the age of the oldest undelivered event;
+    `still_seconds` is for how long work has waited without an advance of the checkpoint. `waiting` and `parked` count
+    the open dead letters; `paused` is the reason of a pause, or empty.
     """
 
+    kind: str
     subscriber: str
     generation: int
     state: str
-    position: int
+    position: int = 0
+    head: int = 0
+    events_behind: int = 0
+    seconds_behind: float = 0.0
+    still_seconds: float = 0.0
+    sla_seconds: float
+    attempts: int = 0
+    error: str = ""
+    failing_seconds: float = 0.0
+    waiting: int = 0
+    parked: int = 0
+    paused: str = ""
+
+    @property
+    def troubles(self) -> tuple[Status, ...]:
+        """List all that is not as it should be; a pause explains everything but dead letters and missing tables."""
+        return tuple(self._troubles())
+
+    @property
+    def status(self) -> Status:
+        """Give the worst trouble."""
+        return max(self.troubles, default=Status.OK)
+
+    def _troubles(self) -> Iterator[Status]:
+        if self.waiting:
+            yield Status.RETRYING
+        if self.parked:
+            yield Status.PARKED
+        if self.state == "missing":
+            yield Status.MISSING
+        if self.paused:
+            yield Status.PAUSED
+            return
+        if self.seconds_behind > self.sla_seconds:
+            yield Status.BEHIND
+        if self.still_seconds > options().stall_seconds:
+            yield Status.STALLED
+        if self.attempts:
+            yield Status.FAILING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look at the tables of delivery has found.
+
+    `messages` wait in the outbox for the relay; `workers` counts those alive; `silent_seconds` have passed since the
+    last sign of life of any, None when there was none within a day.
+    """
+
     head: int
-    events_behind: int
-    seconds_behind: float
-    attempts: int
-    error: str
-    status: Status
+    messages: int
+    workers: int
+    silent_seconds: float | None
+    subscribers: Sequence[Lag]
+
+    @property
+    def status(self) -> Status:
+        """Sum up: the worst status of those that live delivery feeds, and whether anybody feeds them."""
+        fed = [lag for lag in self.subscribers if lag.state != "building"]
+        worst = max((lag.status for lag in fed), default=Status.OK)
+        is_fed = any(lag.state != "missing" for lag in fed)
+        return Status.NOT_RUNNING if is_fed and not self.workers else worst
 
 
-def lags() -> list[Lag]:
-    """Say where every generation stands, and which projection of the settings has no tables yet; one statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(LAG)
-        names = [column.name for column in cursor.description]
-        found = [_lag(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+def look(connection: psycopg.Connection[Any] | None = None) -> Look:
+    """Say where every subscriber stands, and which projection of the settings has no tables yet; one statement.
+
+    Without a connection of a worker it is read on Django's.
+    """
+    rows = _rows(connection)
+    found = [_lag(row) for row in rows if row["subscriber"] is not None]
     fed = {lag.subscriber for lag in found if lag.state == "live"}
-    return found + [_missing(one.name) for one in projections() if one.name not in fed]
+    missing = [_missing(one.name) for one in projections() if one.name not in fed]
+    of_all = {name: rows[0][name] for name in OF_ALL}
+    return Look(**of_all, subscribers=[*found, *missing])
 
 
-def worst(found: Iterable[Lag]) -> Status:
-    """Sum up: the worst status of those that live delivery feeds."""
-    return max((lag.status for lag in found if lag.state != "building"), default=Status.OK)
+def lags() -> Sequence[Lag]:
+    """Say where every subscriber stands."""
+    return look().subscribers
+
+
+def worst() -> Status:
+    """Look, and sum up in one word."""
+    return look().status
+
+
+def sla_seconds(subscriber: str) -> float:
+    """Say how old an undelivered event may be for a subscriber: its own setting, or the default's."""
+    chosen = options().sla_seconds
+    return float(chosen.get(subscriber, chosen.get("default", 10)))
+
+
+def _rows(connection: psycopg.Connection[Any] | None) -> list[dict[str, Any]]:
+    cursor = psycopg.RawCursor(connection) if connection else default_connection.cursor()
+    with cursor:
+        cursor.execute(LAG)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _lag(row: dict[str, Any]) -> Lag:
-    return Lag(**row, status=_status(row["events_behind"], row["seconds_behind"], row["attempts"]))
-
-
-def _status(events_behind: int, seconds_behind: float, attempts: int) -> Status:
-    if attempts:
-        return Status.FAILING
-    if not events_behind:
-        return Status.OK
-    return Status.STALLED if seconds_behind > options().stalled_seconds else Status.BEHIND
+    own = {name: value for name, value in row.items() if name == "head" or name not in OF_ALL}
+    return Lag(**own, sla_seconds=sla_seconds(row["subscriber"]))
 
 
 def _missing(subscriber: str) -> Lag:
     return Lag(
+        kind="projection",
         subscriber=subscriber,
         generation=0,
         state="missing",
-        position=0,
-        head=0,
-        events_behind=0,
-        seconds_behind=0,
-        attempts=0,
         error="has no live generation",
-        status=Status.MISSING,
+        sla_seconds=sla_seconds(subscriber),
     )

@@ -1,6 +1,7 @@
 """What `settings.OUTBOX` may say, with the defaults of what it leaves out."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from django.conf import settings
@@ -11,11 +12,12 @@ class Options:
     """The settings of the outbox; each field is a key of `settings.OUTBOX` in upper case.
 
     `subscribers` are dotted paths to `Projection` objects; with no `redis_url` there is no bell; `queue` is the RQ
-    queue of the drain jobs; `stalled_seconds` is the age of an undelivered event from which on a subscriber counts as
-    stalled. `events` is the dotted path of a mapping from each known event type to its newest schema version. An event
-    that fails is tried `max_attempts` times in all; a subscriber that fails at more than `most_parked` aggregates
-    stops. A round may take `round_timeout_seconds`, a projection that is alone in its round longer:
-    `statement_timeout_seconds`.
+    queue of the drain jobs; a subscriber with work waiting counts as stalled when its checkpoint has not moved for
+    `stall_seconds`; `sla_seconds` says for each subscriber, or as `default`, how old an undelivered event may be.
+    `alarm_hook` is the dotted path of a function that takes an `Alarm`. `events` is the dotted path of a mapping
+    from each known event type to its newest schema version. An event that fails is tried `max_attempts` times in
+    all; a subscriber that fails at more than `most_parked` aggregates stops. A round may take
+    `round_timeout_seconds`, a projection that is alone in its round longer: `statement_timeout_seconds`.
     """
 
     subscribers: tuple[str, ...] = ()
@@ -26,7 +28,9 @@ class Options:
     partition_size: int = 1_000_000
     linger_seconds: float = 5.0
     sweep_seconds: float = 1.0
-    stalled_seconds: float = 60.0
+    stall_seconds: float = 60.0
+    sla_seconds: Mapping[str, float] = field(default_factory=dict)
+    alarm_hook: str = "outbox.alarms.log_alarm"
     events: str = ""
     max_attempts: int = 5
     most_parked: int = 100
@@ -38,9 +42,7 @@ class Options:
 def options() -> Options:
     """Read `settings.OUTBOX`; unknown keys are left to the system checks."""
     given: dict[str, Any] = getattr(settings, "OUTBOX", {})
-    known = {
-        field.name: given[field.name.upper()] for field in fields(Options) if field.name.upper() in given
-    }
+    known = {one.name: given[one.name.upper()] for one in fields(Options) if one.name.upper() in given}
     if "subscribers" in known:
         known["subscribers"] = tuple(known["subscribers"])
     return Options(**known)

@@ -11,6 +11,8 @@ from django.test import RequestFactory
 from pytest_django import Settings
 
 from config import health
+from outbox.connection import django_connection
+from outbox.heartbeats import Heartbeat
 from outbox.lag import Status
 
 
@@ -32,6 +34,7 @@ def test_a_process_that_answers_lives() -> None:
 
 
 def test_with_everything_there_a_process_is_ready(database: None, redis_server: redis.Redis) -> None:
+    Heartbeat("run_delivery").beat(django_connection())
     parts = {"database": "ok", "migrations": "ok", "redis": "ok", "delivery": "ok"}
     assert ready() == (200, {"status": "ok", **parts})
 
@@ -42,12 +45,18 @@ def test_without_redis_a_process_is_degraded_and_ready(database: None, settings:
     assert (code, report["status"], report["redis"]) == (200, "degraded", "unreachable")
 
 
-def test_late_delivery_degrades(
-    database: None, redis_server: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(health.lag, "worst", lambda _: Status.STALLED)
+def test_without_a_worker_a_process_is_degraded_and_ready(database: None, redis_server: redis.Redis) -> None:
     code, report = ready()
-    assert (code, report["status"], report["delivery"]) == (200, "degraded", "stalled")
+    assert (code, report["status"], report["delivery"]) == (200, "degraded", "not_running")
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status is not Status.OK])
+def test_whatever_is_the_matter_with_delivery_degrades_and_no_more(
+    database: None, redis_server: redis.Redis, monkeypatch: pytest.MonkeyPatch, status: Status
+) -> None:
+    monkeypatch.setattr(health.lag, "worst", lambda: status)
+    code, report = ready()
+    assert (code, report["status"], report["delivery"]) == (200, "degraded", status.name.lower())
 
 
 def test_without_migrations_a_process_is_not_ready(database: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,53 +2,114 @@
 
 import json
 import sys
+import time
 from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import OperationalError, connection
 
-from outbox.lag import Lag, Status, lags, worst
+from outbox.advice import describe, next_step, title
+from outbox.lag import Lag, Look, Status, look
 
-ROW = "{:<24} {:>3} {:<9} {:>12} {:>12} {:>10} {:>11}  {}"
+ROW = "{:<32} {:<9} {:>10} {:>10} {:>8} {:>10} {:>8} {:>7}  {}"
+HEAD = ROW.format(
+    "subscriber", "state", "checkpoint", "events", "oldest", "SLA", "retried", "parked", "status"
+)
+CLEAR = "\x1b[H\x1b[2J"
+UNREACHABLE = 3
 
 
 class Command(BaseCommand):
     help = (
-        "Show position, checkpoint and lag of every subscriber, messages not yet relayed included. "
-        "Exit code 0: nothing waits; 1: some are behind; 2: one is stalled, failing or missing."
+        "Show how far every subscriber is behind, messages not yet relayed included, what keeps it, and what to do. "
+        "Exit code 0: all is well; 1: some are behind, paused or try events again; 2: one is stalled, failing or "
+        "missing, or events wait for a person; 3: no worker runs, or the database cannot be reached."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="for machines")
+        parser.add_argument(
+            "--watch", type=_seconds, nargs="?", const=2.0, metavar="SECONDS",
+            help="look again and again (every 2 seconds) until Ctrl-C; the exit code is the last look's",
+        )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = lags()
-        self.stdout.write(_json(found) if options["json"] else _table(found))
-        if code := min(worst(found), 2):
+        code = self._show(as_json=options["json"])
+        if options["watch"] is not None:
+            try:
+                while True:
+                    self.stdout.flush()
+                    time.sleep(options["watch"])
+                    code = self._show(as_json=options["json"], again=True)
+            except KeyboardInterrupt:
+                self.stdout.write("")
+        if code:
             sys.exit(code)
 
+    def _show(self, *, as_json: bool, again: bool = False) -> int:
+        try:
+            found = look()
+        except OperationalError as error:
+            connection.close()
+            self.stderr.write(f"The database cannot be reached: {str(error).strip()}")
+            return UNREACHABLE
+        if again and self.stdout.isatty():
+            self.stdout.write(CLEAR, ending="")
+        self.stdout.write(_json(found, None if again else 2) if as_json else _page(found))
+        return found.status.exit_code
 
-def _json(found: list[Lag]) -> str:
-    subscribers = [asdict(lag) | {"status": lag.status.name.lower()} for lag in found]
-    return json.dumps({"status": worst(found).name.lower(), "subscribers": subscribers}, indent=2)
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if seconds <= 0:
+        raise ValueError(text)
+    return seconds
 
 
-def _table(found: list[Lag]) -> str:
-    title = ROW.format("subscriber", "gen", "state", "checkpoint", "head", "events", "seconds", "status")
-    return "\n".join([title, *(_row(lag) for lag in found)])
+def _json(found: Look, indent: int | None) -> str:
+    report = {
+        "status": found.status.name.lower(),
+        "exit_code": found.status.exit_code,
+        "log_head": found.head,
+        "outbox_messages": found.messages,
+        "workers": found.workers,
+        "silent_seconds": found.silent_seconds,
+        "next": next_step(found),
+        "subscribers": [
+            asdict(lag)
+            | {"status": lag.status.name.lower(), "troubles": [one.name.lower() for one in lag.troubles]}
+            for lag in found.subscribers
+        ],
+    }
+    return json.dumps(report, indent=indent)
 
 
-def _row(lag: Lag) -> str:
-    status = lag.status.name.lower()
-    if lag.status >= Status.FAILING:
-        status += f" ({lag.attempts} attempts) {lag.error}" if lag.attempts else f" {lag.error}"
-    return ROW.format(
-        lag.subscriber,
-        lag.generation,
+def _page(found: Look) -> str:
+    rows = [line for lag in found.subscribers for line in _lines(lag)]
+    return "\n".join([HEAD, *rows, "", _sum(found), f"Next: {next_step(found)}"])
+
+
+def _lines(lag: Lag) -> list[str]:
+    """Give a row of figures, and a line beneath for each trouble."""
+    if lag.status is Status.MISSING:
+        return [ROW.format(title(lag), lag.state, *"-" * 6, lag.status.text), f"    {lag.error}"]
+    row = ROW.format(
+        title(lag),
         lag.state,
         lag.position,
-        lag.head,
         lag.events_behind,
-        f"{lag.seconds_behind:.1f}",
-        status,
+        f"{lag.seconds_behind:.1f} s",
+        f"{lag.sla_seconds:g} s",
+        lag.waiting or "-",
+        lag.parked or "-",
+        lag.status.text,
     )
+    return [row, *(f"    {describe(lag, trouble)}" for trouble in lag.troubles)]
+
+
+def _sum(found: Look) -> str:
+    """Say in one line how all of it is."""
+    beat = "" if found.silent_seconds is None else f", last sign of life {found.silent_seconds:.1f} s ago"
+    workers = f"{found.workers} workers{beat}" if found.workers else f"no worker runs{beat}"
+    return f"{found.status.text}: log head {found.head}, {found.messages} messages in the outbox, {workers}."

@@ -24,7 +24,14 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
     given = getattr(settings, "OUTBOX", {})
     if not isinstance(given, dict):
         return [Error("OUTBOX is not a dictionary.", hint="OUTBOX = {'SUBSCRIBERS': […]}", id="outbox.E001")]
-    return [*_names(given), *_numbers(given), *_queue(given), *_database(), *_subscribers(given)]
+    return [
+        *_names(given),
+        *_numbers(given),
+        *_alarms(given),
+        *_queue(given),
+        *_database(),
+        *_subscribers(given),
+    ]
 
 
 def _names(given: dict[str, Any]) -> Iterator[CheckMessage]:
@@ -42,6 +49,26 @@ def _numbers(given: dict[str, Any]) -> Iterator[CheckMessage]:
     if isinstance(value := given.get("BELL_TIMEOUT_SECONDS", 0), int | float) and value > MOST_BELL_SECONDS:
         hint = f"Keep it at {MOST_BELL_SECONDS} or below: the sweep finds what the bell has lost."
         yield Remark(f"The bell may take {value} s.", hint=hint, id="outbox.W001")
+
+
+def _alarms(given: dict[str, Any]) -> Iterator[CheckMessage]:
+    chosen = given.get("SLA_SECONDS", {})
+    if not isinstance(chosen, dict):
+        hint = "OUTBOX['SLA_SECONDS'] = {'default': 10, 'order_details': 2}"
+        yield Error("OUTBOX['SLA_SECONDS'] is not a dictionary.", hint=hint, id="outbox.E012")
+        return
+    for name, value in chosen.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            hint = "Give a number above 0."
+            yield Error(f"OUTBOX['SLA_SECONDS'][{name!r}] is {value!r}.", hint=hint, id="outbox.E013")
+    path = given.get("ALARM_HOOK", Options().alarm_hook)
+    try:
+        is_function = callable(import_string(path))
+    except (ImportError, AttributeError):
+        is_function = False
+    if not is_function:
+        hint = "Give the dotted path of a function that takes an outbox.alarms.Alarm."
+        yield Error(f"OUTBOX['ALARM_HOOK'] {path!r} is no function.", hint=hint, id="outbox.E014")
 
 
 def _queue(given: dict[str, Any]) -> Iterator[CheckMessage]:
@@ -71,10 +98,20 @@ def _subscribers(given: dict[str, Any]) -> Iterator[CheckMessage]:
         else:
             hint = "Give the path of an object of outbox.subscribers.Projection."
             yield Error(f"The subscriber {path!r} is no projection.", hint=hint, id="outbox.E007")
+    yield from _slas(given, {one.name for one in projections})
     yield from _doubles("projection", [one.name for one in projections])
     yield from _doubles("table", [table.name for one in projections for table in one.tables])
     for one in projections:
         yield from _projection(one)
+
+
+def _slas(given: dict[str, Any], known: set[str]) -> Iterator[CheckMessage]:
+    """Find names that nobody has; a publisher's stands in the database, where `doctor` looks for it."""
+    chosen = given.get("SLA_SECONDS", {})
+    if isinstance(chosen, dict) and not given.get("PUBLISHERS"):
+        for name in sorted(chosen.keys() - known - {"default"}):
+            hint = f"It may name default, {', '.join(sorted(known))}."
+            yield Error(f"OUTBOX['SLA_SECONDS'] names no subscriber: {name!r}.", hint=hint, id="outbox.E015")
 
 
 def _doubles(kind: str, names: list[str]) -> Iterator[CheckMessage]:

@@ -38,6 +38,16 @@ HERE = "tests.outbox.test_checks"
         ({"BATCH_SIZE": 0}, ["outbox.E003"]),
         ({"LINGER_SECONDS": "5"}, ["outbox.E003"]),
         ({"BELL_TIMEOUT_SECONDS": 2}, ["outbox.W001"]),
+        ({"SLA_SECONDS": 10}, ["outbox.E012"]),
+        ({"SLA_SECONDS": {"default": 0}}, ["outbox.E013"]),
+        ({"SLA_SECONDS": {"default": "10"}}, ["outbox.E013"]),
+        ({"ALARM_HOOK": "no.such.thing"}, ["outbox.E014"]),
+        ({"ALARM_HOOK": f"{HERE}.HERE"}, ["outbox.E014"]),
+        ({"ALARM_HOOK": "nowhere"}, ["outbox.E014"]),
+        ({"SLA_SECONDS": {"order_detail": 2}}, ["outbox.E015"]),
+        ({"SLA_SECONDS": {"good": 2, "default": 1}, "SUBSCRIBERS": [f"{HERE}.good"]}, []),
+        ({"STALL_SECONDS": -1}, ["outbox.E003"]),
+        ({"STALLED_SECONDS": 60}, ["outbox.E002"]),
         ({"QUEUE": "nowhere"}, ["outbox.E004"]),
         ({"SUBSCRIBERS": ["no.such.thing"]}, ["outbox.E006"]),
         ({"SUBSCRIBERS": [f"{HERE}.HERE"]}, ["outbox.E007"]),
@@ -51,7 +61,7 @@ HERE = "tests.outbox.test_checks"
     ids=str,
 )
 def test_a_mistake_is_named(settings: Settings, change: dict[str, Any], ids: list[str]) -> None:
-    settings.OUTBOX = settings.OUTBOX | change
+    settings.OUTBOX = settings.OUTBOX | {"SLA_SECONDS": {}} | change
     found = check_settings(None)
     assert [one.id for one in found] == ids
     assert all(one.hint for one in found)

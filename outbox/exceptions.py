@@ -5,9 +5,18 @@ OutboxError
 ├── InsideTransaction    delivery was called within a transaction
 ├── PooledConnection     a worker was given a pooler instead of the server
 ├── StaleCheckpoint      another worker has moved the checkpoint, or dropped the generation
+├── UnknownSubscribers   a name that no projection or publisher has
 ├── TooManyParked        a subscriber fails at so many aggregates that the fault is hardly an event's
-└── InvalidToken         a consistency token that this system did not sign
+├── InvalidToken         a consistency token that this system did not sign
+└── PublishingFailed     a subscriber outside the database did not take an event
+    ├── EventRefused           it takes others, but not this one
+    ├── UnknownEvent           no code of today knows the event's type or schema version
+    ├── ProcessEnded           the process died over it, more than once
+    ├── SubscriberUnavailable  it takes none at the moment
+    └── SubscriberGone         it wants none any more
 """
+
+from typing import cast
 
 
 class OutboxError(Exception):
@@ -34,9 +43,60 @@ class StaleCheckpoint(OutboxError):
     """The checkpoint was moved, or the generation dropped, by another worker; what this one folded is undone."""
 
 
+class UnknownSubscribers(OutboxError):
+    """No projection or publisher has this name."""
+
+    @property
+    def told(self) -> str:
+        """Tell which names are not known, and which are."""
+        unknown, known = (", ".join(cast("list[str]", self.details[key])) for key in ("unknown", "known"))
+        return f"No projection or publisher is named {unknown}; known are: {known or 'none'}."
+
+
 class TooManyParked(OutboxError):
     """The subscriber fails at too many aggregates: it stops, as the fault is hardly that of single events."""
 
 
 class InvalidToken(OutboxError):
     """This is not a consistency token of this system."""
+
+
+class PublishingFailed(OutboxError):
+    """A subscriber outside the database did not take an event."""
+
+    def __init__(self, reason: str = "", **details: object) -> None:
+        super().__init__(**details)
+        self.reason = reason or str(type(self).__doc__)
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class EventRefused(PublishingFailed):
+    """The subscriber does not take this event."""
+
+
+class UnknownEvent(PublishingFailed):
+    """No code of today knows the type or the schema version of this event."""
+
+
+class ProcessEnded(PublishingFailed):
+    """The process ended while it handed over this event."""
+
+
+class SubscriberUnavailable(PublishingFailed):
+    """The subscriber takes no events at the moment.
+
+    `may_be_the_event` tells that another event might be taken; `retry_after_seconds` is what the subscriber asked for.
+    """
+
+    def __init__(
+        self, reason: str = "", *, may_be_the_event: bool = False, retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.may_be_the_event = may_be_the_event
+        self.retry_after_seconds = retry_after_seconds
+
+
+class SubscriberGone(PublishingFailed):
+    """The subscriber wants no events any more."""

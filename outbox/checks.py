@@ -46,6 +46,10 @@ def _numbers(given: dict[str, Any]) -> Iterator[CheckMessage]:
         value = given.get(name, 1)
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
             yield Error(f"OUTBOX[{name!r}] is {value!r}.", hint="Give a number above 0.", id="outbox.E003")
+    days = given.get("KEEP_EVENTS_DAYS")
+    if days is not None and (isinstance(days, bool) or not isinstance(days, int | float) or days < 0):
+        hint = "Give a number of days, or None to keep the log for ever."
+        yield Error(f"OUTBOX['KEEP_EVENTS_DAYS'] is {days!r}.", hint=hint, id="outbox.E003")
     if isinstance(value := given.get("BELL_TIMEOUT_SECONDS", 0), int | float) and value > MOST_BELL_SECONDS:
         hint = f"Keep it at {MOST_BELL_SECONDS} or below: the sweep finds what the bell has lost."
         yield Remark(f"The bell may take {value} s.", hint=hint, id="outbox.W001")

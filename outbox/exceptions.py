@@ -7,6 +7,10 @@ OutboxError
 ├── StaleCheckpoint      another worker has moved the checkpoint, or dropped the generation
 ├── UnknownSubscribers   a name that no projection or publisher has
 ├── TooManyParked        a subscriber fails at so many aggregates that the fault is hardly an event's
+├── LogIsPruned          the log does not reach back as far as somebody wants to read it
+├── LogIsRead            somebody reads the log for so long that a partition cannot be detached or attached
+├── ForeignRows          a table is to become a partition and does not hold exactly the events of its positions
+├── RetentionAtWork      the log is being pruned already, or about to be read whole
 ├── InvalidToken         a consistency token that this system did not sign
 └── PublishingFailed     a subscriber outside the database did not take an event
     ├── EventRefused           it takes others, but not this one
@@ -100,3 +104,19 @@ class SubscriberUnavailable(PublishingFailed):
 
 class SubscriberGone(PublishingFailed):
     """The subscriber wants no events any more."""
+
+
+class LogIsPruned(OutboxError):
+    """The log does not hold all events any more: attach its partitions again first (manage.py attach_events)."""
+
+
+class LogIsRead(OutboxError):
+    """The log is being read for too long (manage.py doctor names who); the next run goes on from here."""
+
+
+class ForeignRows(OutboxError):
+    """This table does not hold exactly the events of the positions that its CHECK names."""
+
+
+class RetentionAtWork(OutboxError):
+    """The log is being pruned by somebody else, or a rebuild is about to read all of it; try again later."""

@@ -5,7 +5,16 @@ from django.db.models import Max
 
 from .models import LoggedEvent
 
-POSITION_OF = "SELECT position FROM event_log WHERE message_id = %s AND position > %s LIMIT 1"
+POSITION_OF = """
+SELECT (SELECT position FROM event_log WHERE message_id = %(message_id)s AND position > %(after)s LIMIT 1),
+       (SELECT position FROM event_log WHERE position > %(after)s ORDER BY position LIMIT 1)
+"""
+
+# A message is in the outbox, in the log, or pruned; one statement, or it might be moved between two looks.
+IS_PRUNED = """
+SELECT NOT EXISTS (SELECT FROM outbox WHERE message_id = %(message_id)s)
+   AND NOT EXISTS (SELECT FROM event_log WHERE message_id = %(message_id)s)
+"""
 
 
 def head() -> int:
@@ -27,9 +36,16 @@ def aggregate_events(aggregate_type: str, aggregate_id: int) -> list[LoggedEvent
 def position_of(message_id: int, after: int = 0) -> int | None:
     """Find the position of a message, None while it is not relayed.
 
-    `after` is a head of the log from before the message was appended: older partitions need not be looked at.
+    `after` is a head of the log from before the message was appended: older partitions need not be looked at. For a
+    message that was pruned it answers the last position before the events that are left: every subscriber has passed
+    that.
     """
+    asked = {"message_id": message_id, "after": after}
     with connection.cursor() as cursor:
-        cursor.execute(POSITION_OF, [message_id, after])
-        row = cursor.fetchone()
-    return row[0] if row else None
+        cursor.execute(POSITION_OF, asked)
+        position: int | None
+        position, following = cursor.fetchone()
+        if position is None and following is not None and following > after + 1:
+            cursor.execute(IS_PRUNED, asked)
+            position = following - 1 if cursor.fetchone()[0] else None
+    return position

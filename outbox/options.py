@@ -37,6 +37,7 @@ class Options:
     round_timeout_seconds: float = 3.0
     statement_timeout_seconds: float = 120.0
     bell_timeout_seconds: float = 0.05
+    keep_events_days: float | None = None
 
 
 def options() -> Options:

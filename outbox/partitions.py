@@ -10,6 +10,7 @@ from .connection import one_value
 from .statements import statement
 
 ATTACHED = statement("partitions_attached")
+DETACHED = statement("partitions_detached")
 LAST_POSITION = f"SELECT coalesce(max(beyond) - 1, 0) FROM ({ATTACHED}) AS attached"
 IS_TAKEN = "SELECT to_regclass(quote_ident($1::text)) IS NOT NULL"
 
@@ -31,12 +32,25 @@ class Partition:
     beyond: int
     is_pending: bool = False
 
+    @property
+    def last(self) -> int:
+        """The last position that it has room for."""
+        return self.beyond - 1
+
 
 def attached(cursor: psycopg.RawCursor[Any]) -> list[Partition]:
     """List the partitions of the log by position, one whose detaching was interrupted included."""
     return [
         Partition(name=name, first=first, beyond=beyond, is_pending=is_pending)
         for name, first, beyond, is_pending in cursor.execute(ATTACHED).fetchall()
+    ]
+
+
+def detached(cursor: psycopg.RawCursor[Any]) -> list[Partition]:
+    """List the tables that can be attached again, by position; one that no CHECK describes has the positions 0 to 0."""
+    return [
+        Partition(name=name, first=first or 0, beyond=beyond or 0)
+        for name, first, beyond in cursor.execute(DETACHED).fetchall()
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from outbox.subscribers import Projection, table_name
 from tests.outbox.world import World, seen
@@ -17,6 +18,8 @@ VALUES ($1, $2, 1, $3, $4::jsonb, $5)
 SET_ASIDE = "CREATE TEMPORARY TABLE set_aside AS SELECT * FROM projection_generations"
 PUT_BACK = "INSERT INTO projection_generations SELECT * FROM set_aside"
 EMPTY = "DELETE FROM projection_generations"
+
+ANY_PARTITION = "SELECT oid::regclass::text FROM pg_class WHERE relname ~ '^event_log_p' AND relkind = 'r'"
 
 Subscribe = Callable[..., None]
 
@@ -60,3 +63,18 @@ def world(bare_world: World, subscribe: Subscribe) -> World:
     """Give a world in which the projection `seen` is fed."""
     subscribe(seen())
     return bare_world
+
+
+@pytest.fixture
+def small_partitions(bare_world: World, settings: Settings) -> Iterator[World]:
+    """Give a log whose partitions hold ten events; the usual ones come back with the next relay."""
+    settings.OUTBOX = settings.OUTBOX | {"PARTITION_SIZE": 10}
+    _drop_partitions(bare_world)
+    yield bare_world
+    _drop_partitions(bare_world)
+
+
+def _drop_partitions(world: World) -> None:
+    """Drop the detached ones too."""
+    for (name,) in world.ask(ANY_PARTITION):
+        world.watcher.execute(f"DROP TABLE {name}")

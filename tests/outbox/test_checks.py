@@ -38,6 +38,8 @@ HERE = "tests.outbox.test_checks"
         ({"BATCH_SIZE": 0}, ["outbox.E003"]),
         ({"LINGER_SECONDS": "5"}, ["outbox.E003"]),
         ({"BELL_TIMEOUT_SECONDS": 2}, ["outbox.W001"]),
+        ({"KEEP_EVENTS_DAYS": 365}, []),
+        ({"KEEP_EVENTS_DAYS": "365"}, ["outbox.E003"]),
         ({"SLA_SECONDS": 10}, ["outbox.E012"]),
         ({"SLA_SECONDS": {"default": 0}}, ["outbox.E013"]),
         ({"SLA_SECONDS": {"default": "10"}}, ["outbox.E013"]),

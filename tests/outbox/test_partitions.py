@@ -1,7 +1,5 @@
 """The log has room ahead, across any boundary, and gives nothing back."""
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 from pytest_django import Settings
@@ -13,20 +11,6 @@ from tests.outbox.guarantees import Broken, expect
 from tests.outbox.world import World, wait_until
 
 NAMES = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'event_log'::regclass ORDER BY inhrelid"
-
-
-@pytest.fixture
-def small_partitions(bare_world: World, settings: Settings) -> Iterator[World]:
-    """Give a log whose partitions hold ten events; the usual ones come back with the next relay."""
-    settings.OUTBOX = settings.OUTBOX | {"PARTITION_SIZE": 10}
-    _drop_partitions(bare_world)
-    yield bare_world
-    _drop_partitions(bare_world)
-
-
-def _drop_partitions(world: World) -> None:
-    for (name,) in world.ask(NAMES):
-        world.watcher.execute(f"DROP TABLE {name}")
 
 
 def _names(world: World) -> list[str]:

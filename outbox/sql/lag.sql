@@ -14,7 +14,7 @@ WITH head AS MATERIALIZED (
      UNION ALL
     SELECT 'publisher', subscriber, 1, 'live', subscriber || ' ' || partition || '/' || partitions, from_position,
            created_at
-      FROM publishers, generate_series(1, partitions) AS partition
+      FROM publishers, generate_series(0, partitions - 1) AS partition
      WHERE is_enabled
 ), standing AS MATERIALIZED (
     SELECT DISTINCT ON (fed.subscriber, fed.generation) kind, fed.subscriber, fed.generation, state,

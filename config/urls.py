@@ -16,7 +16,7 @@ import orders_write.api as write
 import orders_write.pages as act
 from orders_write.login import LogIn, ObtainToken
 
-from . import health, problems
+from . import health, metrics, problems
 
 
 def both(question: type[APIView], command: type[APIView]) -> Any:
@@ -77,6 +77,7 @@ PAGES = [
 HEALTH = [
     path("health/live", health.live, name="live"),
     path("health/ready", health.ready, name="ready"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]
 
 urlpatterns = [

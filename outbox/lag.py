@@ -56,8 +56,9 @@ class Lag:
     """Where one generation of a subscriber stands; for one outside the database, where its slowest partition does.
 
     `events_behind` counts messages in the outbox too; `seconds_behind` is the age of the oldest undelivered event;
-    `still_seconds` is for how long work has waited without an advance of the checkpoint. `waiting` and `parked` count
-    the open dead letters; `paused` is the reason of a pause, or empty.
+    `still_seconds` is for how long work has waited without an advance of the checkpoint. `attempts` have failed since
+    the last success of a subscriber that stops as a whole; `is_put_off` says that the next is not due yet. `waiting`
+    and `parked` count the open dead letters; `paused` is the reason of a pause, or empty.
     """
 
     kind: str
@@ -73,6 +74,7 @@ class Lag:
     attempts: int = 0
     error: str = ""
     failing_seconds: float = 0.0
+    is_put_off: bool = False
     waiting: int = 0
     parked: int = 0
     paused: str = ""

@@ -40,7 +40,7 @@ SELECT head.position AS head, messages, workers, silent_seconds, kind, aged.subs
             ELSE extract(epoch FROM clock_timestamp() - greatest(aged.oldest, moved_at)) END::float8 AS still_seconds,
        coalesce(attempts, 0) AS attempts, coalesce(error_type || ': ' || error_message, '') AS error,
        coalesce(extract(epoch FROM clock_timestamp() - first_failed_at), 0)::float8 AS failing_seconds,
-       letters.waiting, letters.parked, coalesce(reason, '') AS paused
+       coalesce(next_attempt_at > clock_timestamp(), false) AS is_put_off, letters.waiting, letters.parked, coalesce(reason, '') AS paused
   FROM head CROSS JOIN waiting CROSS JOIN beats
   LEFT JOIN aged ON true
   LEFT JOIN delivery_failures AS failure

@@ -32,7 +32,8 @@ from tests.outbox.world import World
 
 FIELDS = {
     "kind", "subscriber", "generation", "state", "position", "head", "events_behind", "seconds_behind", "still_seconds",
-    "sla_seconds", "attempts", "error", "failing_seconds", "waiting", "parked", "paused", "status", "troubles",
+    "sla_seconds", "attempts", "error", "failing_seconds", "is_put_off",
+    "waiting", "parked", "paused", "status", "troubles",
 }  # fmt: skip
 REPORT = {
     "status", "exit_code", "log_head", "outbox_messages", "workers", "silent_seconds", "next", "subscribers",

@@ -148,7 +148,11 @@ OUTBOX = {
     "SLA_SECONDS": {"default": 10, "order_details": 2, "product_catalogue": 2},
     "BELL_TIMEOUT_SECONDS": 0.05,
     "REDIS_URL": REDIS_URL,
+    "CHORES": {"orders_write.sweeping.sweep_idempotency_keys": 600},
 }
+
+# A command's answer is kept so long under its key; a repetition after that is a new request.
+IDEMPOTENCY_KEEP_DAYS = env.int("IDEMPOTENCY_KEEP_DAYS", default=30)
 
 # Counters of attempts to log in, in each process's own memory: they must not need a server that may be down.
 CACHES = {

@@ -260,6 +260,7 @@ class IdempotencyKey(models.Model):
     class Meta:
         db_table = "idempotency_keys"
         verbose_name = "idempotency key"
+        indexes = [models.Index(name="idempotency_keys_created_at", fields=["created_at"])]
 
     def __str__(self) -> str:
         return f"{self.scope} {self.key}: {self.status}"

@@ -28,6 +28,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
         *_names(given),
         *_numbers(given),
         *_alarms(given),
+        *_chores(given),
         *_queue(given),
         *_database(),
         *_subscribers(given),
@@ -73,6 +74,25 @@ def _alarms(given: dict[str, Any]) -> Iterator[CheckMessage]:
     if not is_function:
         hint = "Give the dotted path of a function that takes an outbox.alarms.Alarm."
         yield Error(f"OUTBOX['ALARM_HOOK'] {path!r} is no function.", hint=hint, id="outbox.E014")
+
+
+def _chores(given: dict[str, Any]) -> Iterator[CheckMessage]:
+    chores = given.get("CHORES", {})
+    if not isinstance(chores, dict):
+        hint = "Map the dotted path of each chore to the seconds between two runs."
+        yield Error(f"OUTBOX['CHORES'] is {chores!r}.", hint=hint, id="outbox.E030")
+        return
+    for path, seconds in chores.items():
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+            hint = "Give the seconds between two runs, a number above 0."
+            yield Error(f"The chore {path!r} is to run every {seconds!r} s.", hint=hint, id="outbox.E031")
+        try:
+            is_wrong = not callable(import_string(path))
+        except ImportError:
+            is_wrong = True
+        if is_wrong:
+            hint = "Give the dotted path of a function that takes a connection and a function which says when to stop."
+            yield Error(f"The chore {path!r} is no function.", hint=hint, id="outbox.E032")
 
 
 def _queue(given: dict[str, Any]) -> Iterator[CheckMessage]:

@@ -38,6 +38,7 @@ class Options:
     statement_timeout_seconds: float = 120.0
     bell_timeout_seconds: float = 0.05
     keep_events_days: float | None = None
+    chores: Mapping[str, float] = field(default_factory=dict)
 
 
 def options() -> Options:

@@ -14,6 +14,7 @@ from rq import SimpleWorker
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
+from .chores import run_at_intervals
 from .engine import Engine
 from .jobs import ENGINE, STOPPING
 from .options import options
@@ -28,7 +29,7 @@ FAREWELL_SECONDS = 1
 
 
 class DeliveryWorker(SimpleWorker):
-    """Runs drain jobs in its own process, and a thread that delivers without Redis."""
+    """Runs drain jobs in its own process, and beside it what needs no bell: a sweep, and chores."""
 
     def __init__(self, queues: Any, *args: Any, **kwargs: Any) -> None:
         kwargs |= {"serializer": JSONSerializer, "worker_ttl": WORKER_TTL_SECONDS}
@@ -40,17 +41,19 @@ class DeliveryWorker(SimpleWorker):
         """Work until a signal comes, whatever becomes of Redis meanwhile."""
         STOPPING.clear()
         self._install_signal_handlers()  # type: ignore[no-untyped-call] # RQ speaks with Redis first
-        sweep = threading.Thread(
-            target=poll,
-            args=(Engine("delivery sweep"), options().sweep_seconds, STOPPING, ENGINE),
-            name="sweep",
-        )
-        sweep.start()
+        sweep_with = (Engine("delivery sweep"), options().sweep_seconds, STOPPING, ENGINE)
+        threads = [
+            threading.Thread(target=poll, args=sweep_with, name="sweep"),
+            threading.Thread(target=run_at_intervals, args=(STOPPING,), name="chores"),
+        ]
+        for thread in threads:
+            thread.start()
         try:
             return self._work_on(*args, **kwargs)
         finally:
             STOPPING.set()
-            sweep.join()
+            for thread in threads:
+                thread.join()
             ENGINE.close()
 
     def _work_on(self, *args: Any, **kwargs: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from outbox.chores import run_at_intervals
 from outbox.engine import Engine
 from outbox.polling import drain_safely, poll
 
@@ -29,4 +30,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
         drain_safely(engine, stopping.is_set)
+        chores = threading.Thread(target=run_at_intervals, args=(stopping,), name="chores")
+        chores.start()
         poll(engine, interval, stopping)
+        chores.join()

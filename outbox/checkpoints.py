@@ -11,6 +11,7 @@ from .statements import statement
 # same moment, the primary key refuses the second.
 MOVE = statement("checkpoints_move")
 SWEEP = statement("checkpoints_sweep")
+SWEEP_ATTEMPTS = statement("attempts_sweep")
 
 
 def move(
@@ -34,5 +35,10 @@ def is_stale(error: psycopg.Error) -> bool:
 
 
 def sweep(connection: psycopg.Connection[Any], keep_seconds: float = 60.0) -> int:
-    """Delete rows that are older and not the newest of their subscriber; a zombie is refused without them too."""
-    return psycopg.RawCursor(connection).execute(SWEEP, [keep_seconds]).rowcount
+    """Delete rows that are older and not the newest of their subscriber, and attempts that nobody is to make again.
+
+    A zombie is refused without them too. Returns how many checkpoints went.
+    """
+    checkpoints = psycopg.RawCursor(connection).execute(SWEEP, [keep_seconds]).rowcount
+    psycopg.RawCursor(connection).execute(SWEEP_ATTEMPTS, [keep_seconds])
+    return checkpoints

@@ -1,7 +1,5 @@
 """Make the tables of a read model, `read_<table>_g<N>` behind a view `read_<table>`, and note which are live."""
 
-import hashlib
-import json
 import re
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -12,7 +10,8 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.utils.module_loading import import_string
 
-from outbox.delivery import hold
+from outbox.folding import hold
+from outbox.folds import stored_form
 from outbox.subscribers import Projection, Table, table_name
 
 REGISTER = """
@@ -36,16 +35,10 @@ class Cursor(Protocol):
 
 def create_generation(cursor: Cursor, projection: Projection, generation: int, state: str) -> None:
     """Make the empty tables of a generation and register it with the folds of today's code; no view changes."""
-    statements = json.dumps(fold_statements(projection, generation))
-    digest = hashlib.sha256(statements.encode()).hexdigest()
+    statements, digest = stored_form(projection, generation)
     for table in projection.tables:
         _create_table(cursor, table, table_name(table.name, generation))
     cursor.execute(REGISTER, [projection.name, generation, projection.version, state, statements, digest])
-
-
-def fold_statements(projection: Projection, generation: int) -> list[dict[str, str]]:
-    """Return what a generation keeps of its code: for each table its name and its fold."""
-    return [{"table": table_name(table.name, generation), "sql": table.fold} for table in projection.tables]
 
 
 def show_generation(cursor: Cursor, projection: Projection, generation: int) -> None:

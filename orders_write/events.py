@@ -226,8 +226,6 @@ AnyOrderEvent = OrderPlaced | PaymentCharged | OrderShipped | OrderDelivered | O
 AnyProductEvent = ProductListed | ProductRepriced | ProductRestocked | ProductRetired
 Event = AnyOrderEvent | CreditNoteRecorded | AnyProductEvent | CreditLimitSet
 
-SCHEMA_VERSION = 1
-
 Json = dict[str, Any] | list[Any] | str | int | bool | None
 
 
@@ -248,6 +246,7 @@ def money(amount: Decimal) -> str:
 
 FOUR_DECIMALS = Decimal("0.0001")
 EVENT_TYPES: dict[str, type] = {event.__name__: event for event in get_args(Event)}
+SCHEMA_VERSIONS: dict[str, int] = dict.fromkeys(EVENT_TYPES, 1)
 
 
 def _to_json(value: Any) -> Json:

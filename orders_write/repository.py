@@ -20,7 +20,7 @@ from .domain.credit import CreditAccount
 from .domain.order import Buyer, Order
 from .domain.product import Product, StockMove
 from .events import (
-    SCHEMA_VERSION,
+    SCHEMA_VERSIONS,
     AnyOrderEvent,
     AnyProductEvent,
     CreditLimitSet,
@@ -206,7 +206,7 @@ class Repository:
             Message(
                 event_id=uuids.uuid7(),
                 event_type=type(event).__name__,
-                schema_version=SCHEMA_VERSION,
+                schema_version=SCHEMA_VERSIONS[type(event).__name__],
                 aggregate_type=key[0],
                 aggregate_id=key[1],
                 aggregate_version=version,

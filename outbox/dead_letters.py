@@ -21,9 +21,29 @@ PROJECT = Path(__file__).resolve().parent.parent
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 600.0
 
+UNKNOWN = "OB001"  # raised by outbox_refuse_unknown (migration 0002)
+
+EVENT_AT = """
+SELECT position, event_type, schema_version, aggregate_type, aggregate_id, aggregate_version
+  FROM event_log WHERE position = $1::bigint
+"""
+FOLLOWING = """
+SELECT position, event_type, schema_version, aggregate_type, aggregate_id, aggregate_version
+  FROM event_log
+ WHERE aggregate_type = $1::text AND aggregate_id = $2::bigint AND aggregate_version > $3::bigint AND position <= $4
+ ORDER BY aggregate_version LIMIT 1
+"""
 PARK = statement("dead_letters_park")
 FAIL_AGAIN = statement("dead_letters_fail_again")
 LETTERS = statement("dead_letters")
+BEGIN_ATTEMPT = statement("dead_letters_begin_attempt")
+DUE_TO_PROJECTIONS = statement("dead_letters_due_to_projections")
+MOVE_ON = """
+UPDATE dead_letters
+   SET position = $2::bigint, event_type = $3::text, schema_version = $4::smallint, aggregate_version = $5::bigint,
+       attempts = 1
+ WHERE dead_letter_id = $1::bigint
+"""
 SETTLE = """
 UPDATE dead_letters SET state = $2::text, next_attempt_at = NULL, settled_at = clock_timestamp()
  WHERE dead_letter_id = $1::bigint
@@ -65,16 +85,17 @@ class DeadLetter:
     next_attempt_at: datetime | None
 
 
-def failure_of(error: BaseException, where: str = "") -> Failure:
-    """Describe an error by its type and the innermost frame of this project, or the place that the caller knows.
+def failure_of(error: BaseException) -> Failure:
+    """Describe an error by its type and the place that a note on it names, or the innermost frame of this project.
 
     Of a database's error only the primary message is kept: the rest quotes rows, which may speak of a person.
     """
     message = str(error)
     if isinstance(error, psycopg.Error):
         message = error.diag.message_primary or message
-    name = type(error).__name__
-    return Failure(name, message.partition("\n")[0][:500], f"{name} {where or _frame(error)}".strip())
+    where = next(iter(getattr(error, "__notes__", ())), "") or _frame(error)
+    name = "UnknownEvent" if getattr(error, "sqlstate", None) == UNKNOWN else type(error).__name__
+    return Failure(name, message.partition("\n")[0][:500], f"{name} {where}".strip())
 
 
 def _frame(error: BaseException) -> str:
@@ -110,6 +131,21 @@ def park(
     return str(found[0])
 
 
+def begin_attempt(connection: psycopg.Connection[Any], letter: DeadLetter) -> bool:
+    """Count an attempt before it is made, and put off the next; False when another worker was faster.
+
+    Must be committed before the attempt: one that kills the worker counts too.
+    """
+    parameters = [
+        letter.dead_letter_id,
+        letter.attempts,
+        options().max_attempts,
+        FIRST_PAUSE_SECONDS,
+        LONGEST_PAUSE_SECONDS,
+    ]
+    return psycopg.RawCursor(connection).execute(BEGIN_ATTEMPT, parameters).rowcount == 1
+
+
 def fail_again(
     connection: psycopg.Connection[Any],
     letter: DeadLetter,
@@ -117,10 +153,11 @@ def fail_again(
     failure: Failure,
     next_attempt_seconds: float | None = None,
 ) -> str:
-    """Count a further failure of a letter's aggregate and return the letter's state.
+    """Note a further failure of a letter's aggregate and return the letter's state.
 
-    When the failing event is a later one, the letter moves to it and its attempts start anew. The pause doubles from
-    FIRST_PAUSE_SECONDS, less up to half by chance, unless the caller knows better.
+    `letter` is as it was read before the attempt: that attempt counts once, whether it was begun with `begin_attempt`
+    or not. When the failing event is a later one, the letter moves to it and its attempts start anew. The pause
+    doubles from FIRST_PAUSE_SECONDS, less up to half by chance, unless the caller knows better.
     """
     row = psycopg.RawCursor(connection).execute(
         FAIL_AGAIN,
@@ -128,6 +165,7 @@ def fail_again(
             letter.dead_letter_id,
             event.position,
             *_said(failure),
+            letter.attempts + 1 if event.position == letter.event.position else 1,
             options().max_attempts,
             FIRST_PAUSE_SECONDS,
             LONGEST_PAUSE_SECONDS,
@@ -141,6 +179,26 @@ def fail_again(
 
 def _said(failure: Failure) -> tuple[str, str, str]:
     return failure.error_type, failure.error_message, failure.fingerprint
+
+
+def event_at(connection: psycopg.Connection[Any], position: int) -> EventRef:
+    """Say which event stands at a position of the log."""
+    row = psycopg.RawCursor(connection).execute(EVENT_AT, [position]).fetchone()
+    assert row is not None
+    return EventRef(*row)
+
+
+def following(connection: psycopg.Connection[Any], event: EventRef, up_to: int) -> EventRef | None:
+    """Find the next event of the same aggregate that stands at a position up to `up_to`."""
+    parameters = [event.aggregate_type, event.aggregate_id, event.aggregate_version, up_to]
+    row = psycopg.RawCursor(connection).execute(FOLLOWING, parameters).fetchone()
+    return EventRef(*row) if row else None
+
+
+def move_on(connection: psycopg.Connection[Any], letter: DeadLetter, event: EventRef) -> None:
+    """Let a letter stand for the next event of its aggregate, as its own was delivered."""
+    parameters = [letter.dead_letter_id, event.position, event.event_type, event.schema_version]
+    psycopg.RawCursor(connection).execute(MOVE_ON, [*parameters, event.aggregate_version])
 
 
 def settle(connection: psycopg.Connection[Any], letter: DeadLetter, state: str) -> None:
@@ -162,22 +220,28 @@ def due_letters(
     return _letters(connection, subscriber, generation, only_due=True)
 
 
+def due_to_projections(connection: psycopg.Connection[Any]) -> Sequence[DeadLetter]:
+    """List the letters of projections whose next attempt is due, but for those that are paused or not yet there."""
+    cursor = psycopg.RawCursor(connection).execute(DUE_TO_PROJECTIONS, prepare=True)
+    return [_letter(row) for row in cursor]
+
+
 def _letters(
     connection: psycopg.Connection[Any], subscriber: str, generation: int, *, only_due: bool
 ) -> list[DeadLetter]:
     cursor = psycopg.RawCursor(connection).execute(LETTERS, [subscriber, generation, only_due])
-    return [
-        DeadLetter(
-            dead_letter_id=dead_letter_id,
-            subscriber=subscriber,
-            generation=generation,
-            event=EventRef(*event),
-            state=state,
-            attempts=attempts,
-            failure=Failure(*failure),
-            next_attempt_at=next_attempt_at,
-        )
-        for dead_letter_id, state, attempts, next_attempt_at, event, failure in (
-            (*row[:4], row[4:10], row[10:]) for row in cursor
-        )
-    ]
+    return [_letter(row) for row in cursor]
+
+
+def _letter(row: tuple[Any, ...]) -> DeadLetter:
+    dead_letter_id, subscriber, generation, state, attempts, next_attempt_at = row[:6]
+    return DeadLetter(
+        dead_letter_id=dead_letter_id,
+        subscriber=subscriber,
+        generation=generation,
+        event=EventRef(*row[6:12]),
+        state=state,
+        attempts=attempts,
+        failure=Failure(*row[12:]),
+        next_attempt_at=next_attempt_at,
+    )

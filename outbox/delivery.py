@@ -1,42 +1,33 @@
 """Bring the events of the log to every projection: rounds that fold the next range and move the checkpoint with it.
 
 Read models and checkpoint move in one transaction. Its correctness rests on the checkpoint's compare-and-set alone;
-the advisory locks only spare two workers from doing the same work.
+the advisory locks only spare two workers from doing the same work. Who fails is handed over to `careful`.
 """
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID, uuid4
 
 import psycopg
 
 from . import checkpoints, failures
+from .attempts import Attempts
+from .careful import CarefulDelivery
 from .connection import django_connection, pipelined_transaction
+from .dead_letters import Failure, failure_of
 from .exceptions import StaleCheckpoint
-from .folds import GenerationKey, StoredFolds
+from .folding import DELIVERY_LOCK, FOLDS, SMALL_RANGE, Step, advance, failed_step, say_where, settle_down
+from .folds import GenerationKey
 from .options import options
 from .relay import Relay
 from .rounds import Group, Member, groups
 from .statements import statement
 
-DELIVERY_LOCK = 0x64656C69  # "deli"; the second key is a hash of projection and generation
 LOCK = statement("round_lock")
 STATE = statement("round_state")
-HOLD = "SELECT pg_advisory_xact_lock($1::int, hashtext($2::text || ' ' || $3::int))"
-
-# Folds can be repeated, so their commit need not wait for the disk. A small range gets a plan that is kept and goes
-# by indexes, even when it was made for empty tables; a large range gets a plan for its size, and joins by hash, since
-# a log that grows fast is taken for a small one, and a nested loop over thousands of events takes minutes.
-SETTINGS = """
-SELECT set_config('synchronous_commit', 'off', true), set_config('plan_cache_mode', $1, true),
-       set_config('enable_nestloop', $2, true), set_config('enable_seqscan', $3, true),
-       set_config('enable_hashjoin', $3, true), set_config('enable_mergejoin', $3, true)
-"""
-SMALL_RANGE = 100
-FOR_SMALL = ["force_generic_plan", "on", "off"]
-FOR_LARGE = ["force_custom_plan", "off", "on"]
 
 LONGEST_PAUSE_SECONDS = 0.05
 
@@ -46,9 +37,11 @@ BUSY_EVENTS_A_SECOND = 500
 BREATHLESS_EVENTS = 50
 BREATH_SECONDS = 0.01
 
-logger = logging.getLogger(__name__)
+NEVER_ENDED = Failure(
+    "AttemptNeverEnded", "a worker died, or lost its connection, while it folded", "AttemptNeverEnded"
+)
 
-FOLDS = StoredFolds()
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +58,29 @@ STALE = RoundResult(is_behind=True, is_busy=True)
 
 
 class FoldFailed(Exception):
-    """A group could not be folded; nothing of the round was kept."""
+    """A group could not be folded, because of these generations; nothing of the round was kept."""
 
-    def __init__(self, group: Group, error: psycopg.Error) -> None:
+    def __init__(self, group: Group, step: Step, error: psycopg.Error) -> None:
         self.group = group
+        self.step = step
         self.error = error
         super().__init__(group, error)
 
 
 class Delivery:
-    """Relay and rounds on one connection, which must be in autocommit."""
+    """Relay and rounds on one connection, which must be in autocommit; attempts are noted in what is given for it."""
 
-    def __init__(self, connection: psycopg.Connection[Any], relay: Relay | None = None) -> None:
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        relay: Relay | None = None,
+        attempts: Attempts | None = None,
+    ) -> None:
         self.connection = connection
         self.relay = relay or Relay()
         self.batch_size = options().batch_size
+        self._attempts = attempts
+        self._owner: UUID = attempts.owner if attempts else uuid4()
         self._turn = 0
 
     def drain(self, is_stopping: Callable[[], bool] = lambda: False) -> int:
@@ -106,105 +107,86 @@ class Delivery:
     def run_round(self) -> RoundResult:
         """Fold the next range for one group of projections, all in one transaction.
 
-        When that fails, it is repeated one projection at a time: a failing one is recorded and stops alone.
+        When that fails, the projection that failed is handed over, and the next round feeds the others.
         """
         self._turn += 1
         try:
-            return self._attempt(None)
+            return self._attempt()
         except StaleCheckpoint:
             return STALE
         except FoldFailed as failed:
-            if len(failed.group.members) == 1:
-                return self._failed(failed)
-            return _sum([self._alone(member.key) for member in failed.group.members])
+            return self._hand_over(failed.group, failed.step.keys, failure_of(failed.error))
 
-    def _alone(self, key: GenerationKey) -> RoundResult:
-        try:
-            return self._attempt(key)
-        except StaleCheckpoint:
-            return STALE
-        except FoldFailed as failed:
-            return self._failed(failed)
-
-    def _failed(self, failed: FoldFailed) -> RoundResult:
-        (member,) = failed.group.members
-        logger.error(
-            "%s stops at position %d: %s",
-            member.key.projection,
-            member.position,
-            failed.error.diag.message_primary,
-        )
-        failures.record(
-            self.connection, member.key.projection, member.key.generation, member.position, failed.error
-        )
-        return RoundResult(is_behind=True, failed=(member.key.projection,))
-
-    def _attempt(self, only: GenerationKey | None) -> RoundResult:
+    def _attempt(self) -> RoundResult:
         """Hold the subscribers, choose a group, fold it: one transaction, two round trips."""
         group: Group | None = None
+        steps: list[Step] = []
         try:
             with pipelined_transaction(self.connection) as pipeline:
                 members, head, is_busy = self._hold(pipeline)
-                found = groups(
-                    [member for member in members if only in (None, member.key)], head, self.batch_size
-                )
+                found = groups(members, head, self.batch_size)
                 if not found:
                     return RoundResult(is_busy=is_busy)
                 group = found[self._turn % len(found)]
-                self._fold(group)
+                if suspects := [member for member in group.members if member.suspect_to]:
+                    return self._hand_over_suspects(group, suspects)
+                self._fold(group, steps)
         except psycopg.Error as error:
+            step = failed_step(steps)
             if group is None or self.connection.closed:
                 raise
             if checkpoints.is_stale(error):
                 raise StaleCheckpoint from error
-            raise FoldFailed(group, error) from error
+            if step is None:
+                raise
+            if self._attempts:
+                self._attempts.end(group.from_position)
+            say_where(error, steps)
+            raise FoldFailed(group, step, error) from error
         is_behind = len(found) > 1 or group.to_position < head
-        return RoundResult(group.to_position - group.from_position, is_behind, is_busy)
+        return RoundResult(group.events, is_behind, is_busy)
 
     def _hold(self, pipeline: psycopg.Pipeline) -> tuple[list[Member], int, bool]:
         """Lock what can be locked, then read where it stands: in this order, or a late worker would read the past."""
-        psycopg.RawCursor(self.connection).execute(SETTINGS, FOR_SMALL, prepare=True)
+        settle_down(self.connection, options().round_timeout_seconds)
         lock = psycopg.RawCursor(self.connection).execute(LOCK, [DELIVERY_LOCK], prepare=True)
-        state = psycopg.RawCursor(self.connection).execute(STATE, prepare=True)
+        state = psycopg.RawCursor(self.connection).execute(STATE, [self._owner], prepare=True)
         pipeline.sync()
         is_mine = {(projection, generation): mine for projection, generation, mine in lock}
         rows = state.fetchall()
         members = [
-            Member(GenerationKey(projection, generation, digest), position, attempts, is_put_off)
-            for projection, generation, digest, position, attempts, is_put_off, _ in rows
+            Member(GenerationKey(projection, generation, digest), *standing)
+            for projection, generation, digest, *standing, _ in rows
             if is_mine.get((projection, generation))
         ]
-        return members, max((row[-1] for row in rows), default=0), len(members) < len(rows)
+        return members, max((row[-1] for row in rows), default=0), not all(is_mine.values())
 
-    def _fold(self, group: Group) -> None:
-        keys = [member.key for member in group.members]
-        FOLDS.load(self.connection, keys)
-        if group.to_position - group.from_position > SMALL_RANGE:
-            psycopg.RawCursor(self.connection).execute(SETTINGS, FOR_LARGE, prepare=True)
-        advance(self.connection, keys, group.from_position, group.to_position)
-        for member in group.members:
-            if member.attempts:
-                failures.forget(self.connection, member.key.projection, member.key.generation)
+    def _fold(self, group: Group, steps: list[Step]) -> None:
+        FOLDS.load(self.connection, group.keys)
+        if group.events > SMALL_RANGE:
+            settle_down(self.connection, options().round_timeout_seconds, group.events)
+        if self._attempts:
+            self._attempts.note(group.keys, group.from_position, group.to_position)
+        advance(self.connection, group.keys, group.from_position, group.to_position, group.parked, steps)
 
+    def _hand_over_suspects(self, group: Group, suspects: list[Member]) -> RoundResult:
+        """Leave those to the careful who killed somebody, perhaps: within this round, which folds nothing."""
+        keys = [member.key for member in suspects]
+        last = max(member.suspect_to or 0 for member in suspects)
+        return self._hand_over(Group(group.members, group.from_position, last), keys, NEVER_ENDED)
 
-def advance(
-    connection: psycopg.Connection[Any], keys: Sequence[GenerationKey], from_position: int, to_position: int
-) -> None:
-    """Move the checkpoints of some generations over a range and fold it into their tables, in the caller's transaction.
-
-    A rebuild feeds its generation through this too. The folds must have been loaded.
-    """
-    checkpoints.move(
-        connection, [(key.projection, key.generation) for key in keys], from_position, to_position
-    )
-    for key in keys:
-        for fold in FOLDS.of(key):
-            psycopg.RawCursor(connection).execute(fold, [from_position, to_position], prepare=True)
-
-
-def hold(connection: psycopg.Connection[Any], projection: str, generation: int) -> None:
-    """Keep live delivery from one generation until the caller's transaction ends; waits for a round that is at work."""
-    psycopg.RawCursor(connection).execute(HOLD, [DELIVERY_LOCK, projection, generation])
+    def _hand_over(self, group: Group, keys: Iterable[GenerationKey], failure: Failure) -> RoundResult:
+        names = tuple(key.projection for key in keys)
+        logger.error(
+            "%s cannot fold positions %d to %d: %s",
+            ", ".join(names),
+            group.from_position + 1,
+            group.to_position,
+            failure.error_message,
+        )
+        for key in keys:
+            failures.hand_over(self.connection, key, group.from_position, group.to_position, failure)
+        return RoundResult(is_behind=True, failed=names)
 
 
 def run_round() -> RoundResult:
@@ -213,18 +195,13 @@ def run_round() -> RoundResult:
 
 
 def drain() -> int:
-    """Relay and fold until nothing is left, on Django's connection, outside any transaction; return events folded."""
-    return Delivery(django_connection()).drain()
+    """Deliver all that can be delivered, on Django's connection, outside any transaction; return events folded."""
+    together, careful = Delivery(django_connection()), CarefulDelivery(django_connection())
+    folded = together.drain()
+    while careful.run_due():
+        folded += together.drain()
+    return folded
 
 
 def _is_busy(folded: int, seconds: float) -> bool:
     return folded > max(BREATHLESS_EVENTS, BUSY_EVENTS_A_SECOND * seconds)
-
-
-def _sum(results: Sequence[RoundResult]) -> RoundResult:
-    return RoundResult(
-        events=max(result.events for result in results),
-        is_behind=any(result.is_behind for result in results),
-        is_busy=any(result.is_busy for result in results),
-        failed=tuple(name for result in results for name in result.failed),
-    )

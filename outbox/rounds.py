@@ -1,4 +1,4 @@
-"""Which subscribers a round of delivery feeds, and with which range of the log."""
+"""Which generations a round of delivery feeds together, and with which range of the log."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,16 @@ from .folds import GenerationKey
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A generation of a projection where it stands; `is_put_off` while it waits for its next attempt."""
+    """A generation of a projection where it stands.
+
+    `has_parked` says that some aggregates wait behind dead letters; `suspect_to` is the end of a range that another
+    owner began to fold from here and never brought to an end.
+    """
 
     key: GenerationKey
     position: int
-    attempts: int = 0
-    is_put_off: bool = False
+    has_parked: bool = False
+    suspect_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +28,33 @@ class Group:
     from_position: int
     to_position: int
 
+    @property
+    def events(self) -> int:
+        """Say how many events the range has."""
+        return self.to_position - self.from_position
+
+    @property
+    def keys(self) -> list[GenerationKey]:
+        """List the generations."""
+        return [member.key for member in self.members]
+
+    @property
+    def parked(self) -> set[GenerationKey]:
+        """List the generations for which some aggregates are left out."""
+        return {member.key for member in self.members if member.has_parked}
+
 
 def groups(members: Sequence[Member], head: int, batch_size: int) -> list[Group]:
     """Group the members that have something to fold, the most behind first.
 
-    A group never passes the position of the next one, so that it joins it. A member that failed stays alone, and its
-    range is halved by each attempt: it comes right up to the event that breaks it.
+    A group never passes the position of the next one, so that it joins it.
     """
-    able = [member for member in members if member.position < head and not member.is_put_off]
-    together: dict[tuple[int, str], list[Member]] = {}
+    able = [member for member in members if member.position < head]
+    together: dict[int, list[Member]] = {}
     for member in sorted(able, key=lambda member: (member.position, member.key)):
-        alone = f"{member.key.projection} {member.key.generation}" if member.attempts else ""
-        together.setdefault((member.position, alone), []).append(member)
-    stops = sorted({member.position for member in able} | {head})
+        together.setdefault(member.position, []).append(member)
+    stops = sorted({*together, head})
     return [
-        Group(tuple(found), position, _stop(position, stops, batch_size, found[0].attempts))
-        for (position, _), found in together.items()
+        Group(tuple(found), position, min(position + batch_size, stops[number + 1]))
+        for number, (position, found) in enumerate(together.items())
     ]
-
-
-def _stop(position: int, stops: Sequence[int], batch_size: int, attempts: int) -> int:
-    events = min(batch_size, next(stop for stop in stops if stop > position) - position)
-    return position + max(events >> attempts, 1)

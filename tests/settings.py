@@ -44,9 +44,10 @@ _index = int(os.environ["TEST_SLOT"]) * WORKERS + _worker
 os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].rsplit('/', 1)[0]}/{_index}"
 
 from config.settings import *  # noqa: E402, F403 – after the environment is complete
-from config.settings import DATABASES  # noqa: E402
+from config.settings import DATABASES, OUTBOX  # noqa: E402
 
 DATABASES["default"]["TEST"] = {"NAME": f"test_orders_{os.environ['TEST_SLOT']}"}
 DATABASES["default"]["CONN_MAX_AGE"] = None
+OUTBOX["EVENTS"] = "tests.outbox.world.EVENTS"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -104,15 +104,21 @@ CREATE TABLE publishers (
 """
 
 # Raised in the transaction of a round, so that the round is undone: an event that nobody knows is never stepped over.
+# What is parked for a subscriber already is left out.
 KNOWN = """
-CREATE FUNCTION outbox_refuse_unknown(from_position bigint, to_position bigint, known text[]) RETURNS void
+CREATE FUNCTION outbox_refuse_unknown(
+    from_position bigint, to_position bigint, known text[], subscriber text, generation integer) RETURNS void
 LANGUAGE plpgsql AS $$
+#variable_conflict use_column
 DECLARE
     unknown event_log;
 BEGIN
     SELECT * INTO unknown FROM event_log AS event
-     WHERE event.position > from_position AND event.position <= to_position
-       AND event.event_type || ' ' || event.schema_version <> ALL (known)
+     WHERE event.position > $1 AND event.position <= $2 AND event.event_type || ' ' || event.schema_version <> ALL ($3)
+       AND NOT EXISTS (
+           SELECT FROM dead_letters AS letter
+            WHERE letter.subscriber = $4 AND letter.generation = $5 AND letter.state IN ('waiting', 'parked')
+              AND letter.aggregate_type = event.aggregate_type AND letter.aggregate_id = event.aggregate_id)
      ORDER BY event.position LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'no code knows % in schema version %', unknown.event_type, unknown.schema_version
@@ -121,7 +127,11 @@ BEGIN
 END $$;
 """
 
+# Who fails is fed by itself: `to_position` is the end of the range that it failed at.
+FAILURES = "ALTER TABLE delivery_failures ADD COLUMN to_position bigint NOT NULL DEFAULT 0;"
+
 DROP = """
+ALTER TABLE delivery_failures DROP COLUMN to_position;
 DROP FUNCTION outbox_refuse_unknown;
 DROP TABLE publishers, alarm_episodes, delivery_workers, operator_actions, paused_subscribers, dead_letters,
            delivery_attempts;
@@ -133,6 +143,6 @@ class Migration(migrations.Migration):
     dependencies = [("outbox", "0001_initial")]
     operations = [
         migrations.RunSQL(
-            ATTEMPTS + DEAD_LETTERS + PAUSES + ACTIONS + CHANGES + WORKERS + PUBLISHERS + KNOWN, DROP
+            ATTEMPTS + DEAD_LETTERS + PAUSES + ACTIONS + CHANGES + WORKERS + PUBLISHERS + KNOWN + FAILURES, DROP
         ),
     ]

@@ -1,11 +1,14 @@
 """Ways to deliver that look right and are not."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import psycopg
 
-from outbox.delivery import Delivery, FoldFailed, RoundResult
+from outbox.dead_letters import Failure
+from outbox.delivery import Delivery, RoundResult
 from outbox.folds import GenerationKey
+from outbox.rounds import Group
 
 # No compare-and-set: whoever comes writes a checkpoint.
 HEEDLESS_MOVE = """
@@ -17,31 +20,18 @@ ON CONFLICT (subscriber, generation, from_position) DO UPDATE SET to_position = 
 
 
 class AllOrNothing(Delivery):
-    """Does not repeat a failed round one projection at a time."""
+    """Does not take out of the common rounds who fails."""
 
-    def run_round(self) -> RoundResult:
-        try:
-            return self._attempt(None)
-        except FoldFailed:
-            return RoundResult()
+    def _hand_over(self, group: Group, keys: Iterable[GenerationKey], failure: Failure) -> RoundResult:
+        return RoundResult()
 
 
 class Skipper(Delivery):
     """Steps over what cannot be folded."""
 
-    def _attempt(self, only: GenerationKey | None) -> RoundResult:
-        try:
-            return super()._attempt(only)
-        except FoldFailed as failed:
-            if only is None:
-                raise
-            self._step_over(failed)
-            return RoundResult()
-
-    def _step_over(self, failed: FoldFailed) -> None:
+    def _hand_over(self, group: Group, keys: Iterable[GenerationKey], failure: Failure) -> RoundResult:
         statement = "INSERT INTO checkpoints VALUES ($1, $2, $3, $4)"
-        for member in failed.group.members:
-            key = member.key
-            range_ = [failed.group.from_position, failed.group.to_position]
-            parameters: list[Any] = [key.projection, key.generation, *range_]
-            psycopg.RawCursor(self.connection).execute(statement, parameters)
+        for key in keys:
+            where: list[Any] = [key.projection, key.generation, group.from_position, group.to_position]
+            psycopg.RawCursor(self.connection).execute(statement, where)
+        return RoundResult(is_behind=True)

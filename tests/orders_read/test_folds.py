@@ -36,7 +36,7 @@ def fold(bounds):
         cursor.execute(f"TRUNCATE {names}")
         for low, high in pairwise(bounds):
             for _, table in TABLES:
-                statement = executable(table.fold, table_name(table.name, 1), 1)
+                statement = executable(table.fold, table_name(table.name, 1), 1).of_range
                 statement = statement.replace("%", "%%").replace("$1", "%(low)s").replace("$2", "%(high)s")
                 cursor.execute(statement, {"low": low, "high": high})
         return {table.name: rows(cursor, table.name) for _, table in TABLES}
@@ -84,7 +84,7 @@ def test_a_long_history_gives_what_plain_python_gives(database, batch_size):
 
 @pytest.mark.parametrize(("projection", "table"), TABLES, ids=lambda one: one.name)
 def test_a_fold_reads_the_batch_and_the_tables_of_its_own_projection_only(database, projection, table):
-    statement = executable(table.fold, table_name(table.name, 1), 1)
+    statement = executable(table.fold, table_name(table.name, 1), 1).of_range
     with connection.cursor() as cursor:
         cursor.execute(
             f"EXPLAIN (FORMAT JSON) {statement.replace('%', '%%').replace('$1', '1').replace('$2', '2')}"

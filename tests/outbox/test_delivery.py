@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.db import transaction
 
-from outbox import checkpoints, delivery, failures
+from outbox import checkpoints, delivery, folding
 from outbox.delivery import Delivery
 from outbox.exceptions import InsideTransaction
 from outbox.folds import GenerationKey
@@ -35,7 +35,7 @@ def refuses_a_zombie(world: World) -> None:
     Delivery(world.worker()).drain()
     for old in ((0, 2), (0, 3), (1, 3), (2, 3)):
         try:
-            delivery.advance(zombie, [key_of(world)], *old)
+            folding.advance(zombie, [key_of(world)], *old)
             zombie.commit()
         except psycopg.Error as error:
             zombie.rollback()
@@ -45,18 +45,15 @@ def refuses_a_zombie(world: World) -> None:
 
 
 def stops_alone(world: World, make: MakeDelivery) -> None:
-    """Check that a projection that cannot fold an event stops right before it; the others go on."""
+    """Check that a projection that cannot fold an event is taken out of the common rounds; the others go on."""
     world.commit((1, 1), (1, 2))
     world.commit((2, 1), event_type="Poison")
     world.commit((1, 3))
-    worker = make(world.worker())
-    for _ in range(12):
-        worker.relay.run_once(worker.connection)
-        worker.run_round()
-        world.watcher.execute("UPDATE delivery_failures SET next_attempt_at = now()")
+    make(world.worker()).drain()
     expect(world.versions(), {1: [1, 2, 3], 2: [1]})
-    expect(world.versions("fragile"), {1: [1, 2]})
-    expect(world.checkpoint("fragile"), 2)
+    expect(world.versions("fragile"), {})
+    expect(world.checkpoint("fragile"), 0)
+    expect(world.ask("SELECT subscriber, to_position FROM delivery_failures"), [("fragile", 4)])
 
 
 def test_a_zombie_is_refused(world: World) -> None:
@@ -77,7 +74,7 @@ def test_a_zombie_is_refused_after_its_checkpoints_were_swept(world: World) -> N
     assert checkpoints.sweep(world.worker(), keep_seconds=0) == 1
     zombie = world.writer()
     with pytest.raises(psycopg.Error) as refusal:
-        delivery.advance(zombie, [key_of(world)], 0, 2)
+        folding.advance(zombie, [key_of(world)], 0, 2)
     zombie.rollback()
     assert checkpoints.is_stale(refusal.value)
     assert world.checkpoint() == 2
@@ -86,17 +83,17 @@ def test_a_zombie_is_refused_after_its_checkpoints_were_swept(world: World) -> N
 def test_of_two_at_the_same_moment_the_second_is_refused(world: World) -> None:
     world.commit((1, 1))
     Relay().run_once(world.worker())
-    delivery.FOLDS.load(world.worker(), [key_of(world)])
+    folding.FOLDS.load(world.worker(), [key_of(world)])
     one, other, key = world.writer(), world.writer(), key_of(world)
     refusals: list[psycopg.Error] = []
 
     def come_second() -> None:
         try:
-            delivery.advance(other, [key], 0, 1)
+            folding.advance(other, [key], 0, 1)
         except psycopg.Error as refusal:
             refusals.append(refusal)
 
-    delivery.advance(one, [key], 0, 1)
+    folding.advance(one, [key], 0, 1)
     second = threading.Thread(target=come_second)
     second.start()
     wait_until_done_or_blocked(world, second, other)
@@ -112,7 +109,7 @@ def test_a_worker_leaves_alone_what_another_holds(world: World) -> None:
     world.commit((1, 1))
     worker, holder = Delivery(world.worker()), world.writer()
     worker.relay.run_once(worker.connection)
-    delivery.hold(holder, "seen", 1)
+    folding.hold(holder, "seen", 1)
     result = worker.run_round()
     assert (result.events, result.is_busy) == (0, True)
     holder.rollback()
@@ -129,39 +126,6 @@ def test_a_mutant_does_not_stop_alone(world: World, subscribe: Subscribe, mutant
     subscribe(seen("fragile", FRAGILE))
     with pytest.raises(Broken):
         stops_alone(world, mutant)
-
-
-def test_a_failure_is_recorded_put_off_and_forgotten(world: World, subscribe: Subscribe) -> None:
-    subscribe(seen("fragile", FRAGILE))
-    world.commit((2, 1), event_type="Poison")
-    worker = Delivery(world.worker())
-    assert worker.drain() == 1
-    (failure,) = world.ask(
-        "SELECT subscriber, from_position, attempts, error_type, error_message, next_attempt_at > last_failed_at"
-        "  FROM delivery_failures"
-    )
-    assert failure == ("fragile", 0, 1, "DivisionByZero", "division by zero", True)
-    world.watcher.execute("UPDATE delivery_failures SET next_attempt_at = now()")
-    world.watcher.execute(
-        "UPDATE projection_generations SET statements_hash = 'mended', statements ="
-        " replace(statements::text, ' / ', ' * ')::jsonb WHERE projection = 'fragile'"
-    )
-    worker.drain()
-    assert world.ask("SELECT FROM delivery_failures") == []
-    assert world.checkpoint("fragile") == 1
-
-
-def test_pauses_double_up_to_a_minute(world: World) -> None:
-    worker = world.worker()
-    pauses = []
-    for _ in range(14):
-        failures.record(worker, "seen", 1, 0, psycopg.errors.DivisionByZero("division by zero"))
-        pauses += world.ask(
-            "SELECT extract(epoch FROM next_attempt_at - last_failed_at)::float FROM delivery_failures"
-        )
-    seconds = [pause for (pause,) in pauses]
-    assert all(0 < pause <= min(0.21 * 2**number, 60.1) for number, pause in enumerate(seconds))
-    assert seconds[-1] >= 29
 
 
 def test_a_projection_that_lags_joins_the_others(world: World, subscribe: Subscribe) -> None:
@@ -212,9 +176,9 @@ def test_a_fold_that_does_not_commit_moves_no_checkpoint(world: World) -> None:
     world.commit((1, 1))
     worker = Delivery(world.worker())
     worker.relay.run_once(worker.connection)
-    delivery.FOLDS.load(worker.connection, [key_of(world)])
+    folding.FOLDS.load(worker.connection, [key_of(world)])
     dying = world.writer()
-    delivery.advance(dying, [key_of(world)], 0, 1)
+    folding.advance(dying, [key_of(world)], 0, 1)
     dying.close()
     assert (world.versions(), world.checkpoint()) == ({}, 0)
     worker.drain()

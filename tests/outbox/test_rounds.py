@@ -4,8 +4,8 @@ from outbox.folds import GenerationKey
 from outbox.rounds import Group, Member, groups
 
 
-def member(name: str, position: int, *, attempts: int = 0, is_put_off: bool = False) -> Member:
-    return Member(GenerationKey(name, 1, "hash"), position, attempts, is_put_off)
+def member(name: str, position: int, *, has_parked: bool = False) -> Member:
+    return Member(GenerationKey(name, 1, "hash"), position, has_parked)
 
 
 def names(group: Group) -> list[str]:
@@ -32,21 +32,6 @@ def test_who_is_behind_stops_where_the_next_stands_and_so_joins_it() -> None:
     assert (names(ahead), ahead.from_position, ahead.to_position) == (["ahead"], 5, 9)
 
 
-def test_who_is_put_off_is_left_out() -> None:
-    (group,) = groups(
-        [member("a", 3), member("failed", 3, attempts=1, is_put_off=True)], head=7, batch_size=10
-    )
-    assert names(group) == ["a"]
-
-
-def test_who_failed_stays_alone_with_a_range_that_is_halved_by_each_attempt() -> None:
-    sound, failed = groups([member("a", 0), member("failed", 0, attempts=2)], head=100, batch_size=80)
-    assert (names(sound), sound.to_position) == (["a"], 80)
-    assert (names(failed), failed.to_position) == (["failed"], 20)
-    (short,) = groups([member("failed", 0, attempts=1)], head=6, batch_size=80)
-    assert short.to_position == 3
-
-
-def test_a_range_never_falls_below_one_event() -> None:
-    (group,) = groups([member("failed", 4, attempts=50)], head=100, batch_size=80)
-    assert group.to_position == 5
+def test_a_group_names_those_for_whom_some_aggregates_wait() -> None:
+    (group,) = groups([member("a", 3), member("b", 3, has_parked=True)], head=7, batch_size=10)
+    assert (group.events, [key.projection for key in group.parked]) == (4, ["b"])

@@ -32,7 +32,7 @@ def start(world: World) -> Iterator[Start]:
 
     def run(command: list[str], redis_url: str) -> subprocess.Popen[str]:
         environment = os.environ | {"DATABASE_URL": database_url(), "REDIS_URL": redis_url}
-        environment["DJANGO_SETTINGS_MODULE"] = "config.settings"
+        environment["DJANGO_SETTINGS_MODULE"] = "tests.outbox.worker_settings"
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=django_settings.BASE_DIR,

@@ -9,12 +9,14 @@ from typing import Any
 import psycopg
 from uuid_utils.compat import uuid7
 
+from orders_write.events import SCHEMA_VERSIONS
 from outbox.append import APPEND
 from outbox.messages import Message, Metadata
 from outbox.subscribers import Projection, Table, table_name
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 KIND = "parcel"
+EVENTS = SCHEMA_VERSIONS | {"ParcelMoved": 1, "Poison": 1}  # known in tests, to their workers too
 
 SEEN = """
 INSERT INTO {table} (aggregate_id, versions, row_version)

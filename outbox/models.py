@@ -5,6 +5,19 @@ Their SQL is in the migrations, their writers are `append`, `relay` and `deliver
 
 from django.db import models
 
+from .publishers.models import PublisherRow, WebhookDelivery, WebhookEndpoint
+
+__all__ = [
+    "DeadLetter",
+    "Generation",
+    "LoggedEvent",
+    "OperatorAction",
+    "OutboxMessage",
+    "PublisherRow",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+]
+
 
 class Envelope(models.Model):
     """The columns that the outbox and the event log share."""

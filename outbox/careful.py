@@ -199,10 +199,12 @@ class CarefulDelivery:
 
     def _retry(self, letter: DeadLetter) -> bool:
         """Deliver a dead letter's event and what waits behind it; say whether the letter is settled."""
-        if not dead_letters.begin_attempt(self.connection, letter):
+        if not letter.skip_reason and not dead_letters.begin_attempt(self.connection, letter):
             return False  # another worker tries
         event: EventRef | None = letter.event
         try:
+            if letter.skip_reason:
+                return self._step_over(letter)
             while event is not None:
                 event = self._deliver(letter, event)
         except StaleCheckpoint:
@@ -218,26 +220,42 @@ class CarefulDelivery:
         logger.info("%s has taken in the dead letter %d", letter.subscriber, letter.dead_letter_id)
         return True
 
+    def _step_over(self, letter: DeadLetter) -> bool:
+        """Leave out a dead letter's event, as an operator wishes; what waits behind it is tried next."""
+        with self.connection.transaction():
+            _, position = self._held(letter, letter.event)
+            following = dead_letters.following(self.connection, letter.event, up_to=position)
+            dead_letters.step_over(self.connection, letter, following)
+        logger.warning(
+            "%s skips position %d: %s", letter.subscriber, letter.event.position, letter.skip_reason
+        )
+        return True
+
     def _deliver(self, letter: DeadLetter, event: EventRef) -> EventRef | None:
         """Fold one event of a parked aggregate and move the letter on, or settle it; return what is next."""
-        who = (letter.subscriber, letter.generation)
         with self.connection.transaction():
             settle_down(self.connection, options().statement_timeout_seconds)
-            hold(self.connection, *who)
-            row = psycopg.RawCursor(self.connection).execute(STATE, [*who, self._owner]).fetchone()
-            if (
-                row is None or row[1] < event.position
-            ):  # the generation is gone, or will take the event in yet
-                raise StaleCheckpoint(projection=letter.subscriber, generation=letter.generation)
-            key = GenerationKey(*who, row[0])
+            key, position = self._held(letter, event)
             FOLDS.load(self.connection, [key])
-            fold_event(self.connection, key, event.position, row_version=row[1])
-            following = dead_letters.following(self.connection, event, up_to=row[1])
+            fold_event(self.connection, key, event.position, row_version=position)
+            following = dead_letters.following(self.connection, event, up_to=position)
             if following:
                 dead_letters.move_on(self.connection, letter, following)
             else:
                 dead_letters.settle(self.connection, letter, "delivered")
         return following
+
+    def _held(self, letter: DeadLetter, event: EventRef) -> tuple[GenerationKey, int]:
+        """Hold a letter's generation and say where it stands, which is past the event.
+
+        Raises StaleCheckpoint when the generation is gone, or will come to the event yet and leave it out then.
+        """
+        who = (letter.subscriber, letter.generation)
+        hold(self.connection, *who)
+        row = psycopg.RawCursor(self.connection).execute(STATE, [*who, self._owner]).fetchone()
+        if row is None or row[1] < event.position:
+            raise StaleCheckpoint(projection=letter.subscriber, generation=letter.generation)
+        return GenerationKey(*who, row[0]), row[1]
 
 
 class CarefulEngine:

@@ -44,6 +44,7 @@ UPDATE dead_letters
        attempts = 1
  WHERE dead_letter_id = $1::bigint
 """
+STEP_OVER = statement("dead_letters_step_over")
 SETTLE = """
 UPDATE dead_letters SET state = $2::text, next_attempt_at = NULL, settled_at = clock_timestamp()
  WHERE dead_letter_id = $1::bigint
@@ -83,6 +84,7 @@ class DeadLetter:
     attempts: int
     failure: Failure
     next_attempt_at: datetime | None
+    skip_reason: str | None = None
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -206,6 +208,17 @@ def settle(connection: psycopg.Connection[Any], letter: DeadLetter, state: str) 
     psycopg.RawCursor(connection).execute(SETTLE, [letter.dead_letter_id, state])
 
 
+def step_over(connection: psycopg.Connection[Any], letter: DeadLetter, following: EventRef | None) -> None:
+    """Close a letter that an operator skipped, and open one, due at once, for the event that waits behind it.
+
+    Only whoever moves the subscriber's checkpoint may do so: else an event could come in between that nobody parks.
+    """
+    settle(connection, letter, "skipped")
+    if following:
+        where = [letter.subscriber, letter.generation, following.position]
+        psycopg.RawCursor(connection).execute(STEP_OVER, where)
+
+
 def open_letters(
     connection: psycopg.Connection[Any], subscriber: str, generation: int
 ) -> Sequence[DeadLetter]:
@@ -242,6 +255,7 @@ def _letter(row: tuple[Any, ...]) -> DeadLetter:
         event=EventRef(*row[6:12]),
         state=state,
         attempts=attempts,
-        failure=Failure(*row[12:]),
+        failure=Failure(*row[12:15]),
         next_attempt_at=next_attempt_at,
+        skip_reason=row[15],
     )

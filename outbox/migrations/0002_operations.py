@@ -17,6 +17,7 @@ CREATE INDEX delivery_attempts_from_position ON delivery_attempts (from_position
 """
 
 # waiting: tried again by itself; parked: waits for a person; either way the aggregate's later events wait behind it.
+# With a reason to skip it, its subscriber steps over it the next time, instead of trying.
 DEAD_LETTERS = """
 CREATE TABLE dead_letters (
     dead_letter_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -33,6 +34,7 @@ CREATE TABLE dead_letters (
     error_type        text        NOT NULL,
     error_message     text        NOT NULL,
     fingerprint       text        NOT NULL,
+    skip_reason       text,
     first_failed_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     last_failed_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     next_attempt_at   timestamptz,

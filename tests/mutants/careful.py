@@ -51,3 +51,11 @@ class EarlyRetry(CarefulDelivery):
     def _deliver(self, letter: DeadLetter, event: EventRef) -> EventRef | None:
         dead_letters.settle(self.connection, letter, "delivered")
         return None
+
+
+class SkipsTheRest(CarefulDelivery):
+    """Takes a skipped letter for a settled one."""
+
+    def _step_over(self, letter: DeadLetter) -> bool:
+        dead_letters.step_over(self.connection, letter, None)
+        return True

@@ -52,7 +52,8 @@ PARAMETERS: Schema = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Your name of this request: repeated under the same key, it gets the first answer again.",
+        "description": "Your name of this request: repeated under the same key, it gets the first answer again. "
+        "Answers are kept for 30 days, if the shop says nothing else.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
     },
     "IfMatch": {

@@ -56,7 +56,7 @@ class TimelineEntry(serializers.Serializer[Any]):
 
     event = serializers.CharField()
     version = serializers.IntegerField()
-    position = serializers.IntegerField()
+    position = serializers.CharField()
     at = serializers.DateTimeField()
     recorded_at = serializers.DateTimeField()
     by = serializers.CharField()

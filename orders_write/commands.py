@@ -77,6 +77,13 @@ class CancelOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EraseCustomer:
+    """Forget who got an order and where; what was bought stays."""
+
+    order_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNoteLine:
     """A credited quantity; it names an order line when the goods of that line came back.
 
@@ -147,6 +154,6 @@ class SetCreditLimit:
     limit: Decimal
 
 
-OrderCommand = ChargePayment | ShipOrder | DeliverOrder | CancelOrder
+OrderCommand = ChargePayment | ShipOrder | DeliverOrder | CancelOrder | EraseCustomer
 ProductCommand = ListProduct | RepriceProduct | RestockProduct | RetireProduct
 Command = PlaceOrder | OrderCommand | RecordCreditNote | ProductCommand | SetCreditLimit

@@ -67,6 +67,15 @@ class ReturnedLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedLine:
+    """What an order's line is called."""
+
+    line_no: int
+    sku: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreditedLine:
     """A line of a credit note; names the order line whose goods came back, or none.
 
@@ -157,6 +166,13 @@ class ItemsReturned(OrderEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerErased(OrderEvent):
+    """Who got the order, and where, is to be forgotten; `lines` are by what it can still be found."""
+
+    lines: tuple[NamedLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNoteRecorded:
     """Money was given back; the lines that name an order tell what came back with it."""
 
@@ -222,7 +238,15 @@ class CreditLimitSet:
     used: Decimal
 
 
-AnyOrderEvent = OrderPlaced | PaymentCharged | OrderShipped | OrderDelivered | OrderCancelled | ItemsReturned
+AnyOrderEvent = (
+    OrderPlaced
+    | PaymentCharged
+    | OrderShipped
+    | OrderDelivered
+    | OrderCancelled
+    | ItemsReturned
+    | CustomerErased
+)
 AnyProductEvent = ProductListed | ProductRepriced | ProductRestocked | ProductRetired
 Event = AnyOrderEvent | CreditNoteRecorded | AnyProductEvent | CreditLimitSet
 

@@ -17,6 +17,7 @@ from .commands import (
     CancelOrder,
     ChargePayment,
     DeliverOrder,
+    EraseCustomer,
     ListProduct,
     PlaceOrder,
     RecordCreditNote,
@@ -139,6 +140,7 @@ def _place_order(command: PlaceOrder, request: Request, repository: Repository) 
 @_handler.register(ShipOrder)
 @_handler.register(DeliverOrder)
 @_handler.register(CancelOrder)
+@_handler.register(EraseCustomer)
 def _change_order(command: Any, request: Request, repository: Repository) -> Decision:
     before = repository.order(command.order_id, request.only_user_id)
     expected = request.expected_versions

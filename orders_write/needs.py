@@ -9,6 +9,7 @@ from .commands import (
     ChargePayment,
     Command,
     DeliverOrder,
+    EraseCustomer,
     ListProduct,
     PlaceOrder,
     RecordCreditNote,
@@ -61,7 +62,7 @@ def _add(needs: Needs, command: Command) -> None:
         case ChargePayment():
             needs.order_ids.add(command.order_id)
             needs.payment_references.add(command.reference)
-        case ShipOrder() | DeliverOrder() | CancelOrder():
+        case ShipOrder() | DeliverOrder() | CancelOrder() | EraseCustomer():
             needs.order_ids.add(command.order_id)
         case ListProduct():
             needs.new_products += 1

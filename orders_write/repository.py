@@ -25,6 +25,7 @@ from .events import (
     AnyProductEvent,
     CreditLimitSet,
     CreditNoteRecorded,
+    CustomerErased,
     Event,
     OrderCancelled,
     PaymentCharged,
@@ -51,6 +52,7 @@ class Repository:
     newest_message: dict[AggregateKey, int] = field(default_factory=dict)
     placed: dict[int, tuple[Address, Request]] = field(default_factory=dict)
     changed_orders: dict[int, Order] = field(default_factory=dict)
+    erased_orders: set[int] = field(default_factory=set)
     payments: list[dict[str, Any]] = field(default_factory=list)
     credit_notes: list[tuple[CreditNoteRecorded, Request]] = field(default_factory=list)
     listed: dict[int, str] = field(default_factory=dict)
@@ -117,6 +119,8 @@ class Repository:
         if address is not None:
             self.placed[after.order_id] = (address, request)
             self._name_order(after)
+        if isinstance(event, CustomerErased):
+            self.erased_orders.add(after.order_id)
         self._keep_payment(request, event)
         self._tell(
             request, ("order", after.order_id), after.version, event, _personal(after.user_id, address)

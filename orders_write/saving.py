@@ -42,7 +42,16 @@ def _rows(repository: Repository, answers: Iterable[tuple[Key, Answer]]) -> dict
         "credit_uses": _credit_uses(repository),
         "new_orders": (_new_order(repository, each) for each in new_orders),
         "new_items": (row for each in new_orders for row in _new_items(each)),
-        "orders": (_changed_order(repository, each) for each in old_orders),
+        "orders": (
+            _changed_order(repository, each)
+            for each in old_orders
+            if each.order_id not in repository.erased_orders
+        ),
+        "erased_orders": (
+            _changed_order(repository, each)
+            for each in old_orders
+            if each.order_id in repository.erased_orders
+        ),
         "items": (row for each in old_orders for row in _returned_items(each)),
         "payments": repository.payments,
         "credit_notes": _credit_notes(repository),

@@ -11,6 +11,7 @@ from ..commands import (
     CancelOrder,
     ChargePayment,
     DeliverOrder,
+    EraseCustomer,
     OrderCommand,
     OrderLine,
     PlaceOrder,
@@ -20,7 +21,9 @@ from ..events import (
     AnyOrderEvent,
     CancelledLine,
     CreditedLine,
+    CustomerErased,
     ItemsReturned,
+    NamedLine,
     OrderCancelled,
     OrderDelivered,
     OrderEvent,
@@ -137,6 +140,8 @@ def decide(order: Order, command: OrderCommand, used_references: Container[str] 
             return _deliver(order)
         case CancelOrder():
             return _cancel(order, command)
+        case EraseCustomer():
+            return _erase_customer(order)
         case _:
             assert_never(command)
 
@@ -162,7 +167,7 @@ def evolve(order: Order | None, event: AnyOrderEvent) -> Order:
         order, status=event.status, paid=event.paid, returned=event.returned, version=order.version + 1
     )
     match event:
-        case PaymentCharged() | OrderShipped() | OrderDelivered() | OrderCancelled():
+        case PaymentCharged() | OrderShipped() | OrderDelivered() | OrderCancelled() | CustomerErased():
             return after
         case ItemsReturned():
             return replace(after, lines=_with_returned(order.lines, event.lines))
@@ -191,7 +196,7 @@ def stock_moves(order: Order | None, event: AnyOrderEvent) -> Iterator[StockMove
         case OrderShipped():
             assert order is not None
             yield from (StockMove(line.product_id, -_left(line), -_left(line)) for line in order.lines)
-        case PaymentCharged() | OrderDelivered():
+        case PaymentCharged() | OrderDelivered() | CustomerErased():
             return
         case _:
             assert_never(event)
@@ -317,6 +322,11 @@ def _cancel(order: Order, command: CancelOrder) -> OrderCancelled:
         refund=order.paid,
         lines=lines,
     )
+
+
+def _erase_customer(order: Order) -> CustomerErased:
+    lines = tuple(NamedLine(line_no=line.line_no, sku=line.sku, name=line.name) for line in order.lines)
+    return CustomerErased(**_standing(order), lines=lines)
 
 
 def _left(line: PlacedLine) -> int:

@@ -68,6 +68,14 @@ BEGIN
             order_id bigint, status text, paid numeric, returned numeric, version bigint, last_message_id bigint)
          WHERE orders.order_id = row.order_id;
     END IF;
+    IF changes ? 'erased_orders' THEN
+        UPDATE orders SET ship_name = '', ship_street = '', ship_postcode = '', ship_city = '', ship_email = '',
+               status = row.status, paid = row.paid, returned = row.returned, version = row.version,
+               last_message_id = row.last_message_id
+          FROM jsonb_to_recordset(changes -> 'erased_orders') AS row (
+            order_id bigint, status text, paid numeric, returned numeric, version bigint, last_message_id bigint)
+         WHERE orders.order_id = row.order_id;
+    END IF;
     IF changes ? 'items' THEN
         UPDATE order_items SET returned_qty = row.returned_qty
           FROM jsonb_to_recordset(changes -> 'items') AS row (order_id bigint, line_no integer, returned_qty integer)

@@ -17,6 +17,7 @@ from orders_write.commands import (
     Command,
     CreditNoteLine,
     DeliverOrder,
+    EraseCustomer,
     ListProduct,
     RecordCreditNote,
     RepriceProduct,
@@ -54,6 +55,7 @@ class Life:
             (2, lambda: DeliverOrder(order_id=self.order_id())),
             (2, lambda: CancelOrder(order_id=self.order_id())),
             (4, self.credit),
+            (2, lambda: EraseCustomer(order_id=self.order_id())),
             (
                 1,
                 lambda: RepriceProduct(

@@ -17,6 +17,7 @@ from orders_write.commands import (
     ChargePayment,
     CreditNoteLine,
     DeliverOrder,
+    EraseCustomer,
     OrderLine,
     PlaceOrder,
     RecordCreditNote,
@@ -184,6 +185,9 @@ class Shop:
     def _cancel(self, a: int, b: int, c: int) -> None:
         self._go(self._order(a), CancelOrder(order_id=1, reason="changed my mind"))
 
+    def _erase(self, a: int, b: int, c: int) -> None:
+        self._go(self._order(a), EraseCustomer(order_id=1))
+
     def _credit(self, a: int, b: int, c: int) -> None:
         """Return something of an order at some price, and give something back that names no order."""
         order = self._order(a)
@@ -246,6 +250,7 @@ KINDS = (
     "ship",
     "deliver",
     "cancel",
+    "erase",
     "credit",
     "credit",
     "product",

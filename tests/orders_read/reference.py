@@ -10,6 +10,7 @@ import orjson
 from orders_write.events import (
     CreditLimitSet,
     CreditNoteRecorded,
+    CustomerErased,
     ItemsReturned,
     OrderCancelled,
     OrderEvent,
@@ -72,16 +73,18 @@ def _order(tables: Tables, position: int, happened: Happened, event: OrderEvent)
         for back in event.lines:
             (line,) = (line for line in document["lines"] if line["line_no"] == back.line_no)
             line["returned"] = back.returned
+    if isinstance(event, CustomerErased):
+        document["customer"] = search[event.order_id]["customer_name"] = None
     kept = {"status": payload["status"]}
     if isinstance(event, OrderPlaced):
         kept["amount"] = payload["total"]
     else:
-        dropped = COMMON | ({"lines"} if isinstance(event, OrderCancelled) else set())
+        dropped = COMMON | ({"lines"} if isinstance(event, OrderCancelled | CustomerErased) else set())
         kept = {name: value for name, value in payload.items() if name not in dropped}
     envelope = {
         "event": type(event).__name__,
         "version": happened.version,
-        "position": position,
+        "position": str(position),
         "at": _text(happened.at),
         "by": "user:1",
     }

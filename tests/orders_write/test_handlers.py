@@ -9,6 +9,7 @@ from orders_write.commands import (
     ChargePayment,
     CreditNoteLine,
     DeliverOrder,
+    EraseCustomer,
     ListProduct,
     RecordCreditNote,
     RepriceProduct,
@@ -87,6 +88,7 @@ def test_every_command_tells_its_event() -> None:
     do(ShipOrder(order_id=second.order_id))
     do(DeliverOrder(order_id=second.order_id))
     do(RecordCreditNote(user_id=ada, lines=(credited(1, second.order_id),)))
+    do(EraseCustomer(order_id=second.order_id))
 
     told = rows("SELECT event_type, payload FROM outbox ORDER BY message_id")
 

@@ -111,7 +111,9 @@ def test_every_other_command_is_read_by_its_name(
 
 
 def test_no_command_is_forgotten() -> None:
-    known = {kind.__name__ for kind in commands.Command.__args__}
+    known = {kind.__name__ for kind in commands.Command.__args__} - {
+        "EraseCustomer"
+    }  # nothing that a file asks for
 
     assert SHAPES.keys() == known
 

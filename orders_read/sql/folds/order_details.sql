@@ -1,4 +1,5 @@
 -- Folds a batch into one JSON document per order: the payload of OrderPlaced, the newest standing, the timeline.
+-- Who got it goes with CustomerErased.
 INSERT INTO {table} (order_id, user_id, document, row_version)
 WITH placed AS MATERIALIZED (
     SELECT aggregate_id AS order_id,
@@ -14,15 +15,17 @@ WITH placed AS MATERIALIZED (
 ), history AS (
     SELECT aggregate_id AS order_id,
            max(position) AS position,
+           bool_or(event_type = 'CustomerErased') AS is_erased,
            jsonb_agg(
                CASE event_type
                    WHEN 'OrderPlaced' THEN jsonb_build_object(
-                       'event', event_type, 'version', aggregate_version, 'position', position, 'at', at,
+                       'event', event_type, 'version', aggregate_version, 'position', position::text, 'at', at,
                        'recorded_at', learnt_at, 'by', metadata -> 'actor', 'status', status, 'amount', total)
                    ELSE jsonb_build_object(
-                       'event', event_type, 'version', aggregate_version, 'position', position, 'at', at,
+                       'event', event_type, 'version', aggregate_version, 'position', position::text, 'at', at,
                        'recorded_at', learnt_at, 'by', metadata -> 'actor')
-                       || (CASE event_type WHEN 'OrderCancelled' THEN payload - 'lines' ELSE payload END - standing_keys)
+                       || (CASE WHEN event_type IN ('OrderCancelled', 'CustomerErased')
+                                THEN payload - 'lines' ELSE payload END - standing_keys)
                END ORDER BY aggregate_version) AS timeline,
            jsonb_agg(
                jsonb_build_object(
@@ -52,8 +55,11 @@ WITH placed AS MATERIALIZED (
            coalesce(placed.user_id, own.user_id) AS user_id,
            CASE WHEN placed.order_id IS NOT NULL
                 THEN placed.payload || jsonb_build_object(
-                         'placed_at', placed.placed_at, 'customer', placed.customer, 'version', 1,
-                         'timeline', history.timeline)
+                         'placed_at', placed.placed_at, 'version', 1, 'timeline', history.timeline,
+                         'customer', CASE WHEN NOT history.is_erased THEN placed.customer END)
+                WHEN history.is_erased
+                THEN own.document || jsonb_build_object(
+                         'customer', NULL, 'timeline', (own.document -> 'timeline') || history.timeline)
                 ELSE own.document || jsonb_build_object('timeline', (own.document -> 'timeline') || history.timeline)
            END AS document,
            history.standing,

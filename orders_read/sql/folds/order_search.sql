@@ -1,4 +1,5 @@
 -- Folds a batch into one flat row per order; a word is a run of letters and digits, in lower case, without positions.
+-- The customer's name, and the words that a person said, go with CustomerErased.
 INSERT INTO {table} (
     order_id, user_id, source, reference, status, customer_number, customer_name, country, currency, placed_at,
     total, paid, returned, open_amount, units, lines, first_item, words, version, row_version)
@@ -20,13 +21,10 @@ WITH placed AS MATERIALIZED (
            said.units,
            jsonb_array_length(said.lines) AS lines,
            said.lines -> 0 ->> 'name' AS first_item,
-           -- At most 200,000 characters: a tsvector holds less than a megabyte, and an order must not stop the others.
-           array_to_tsvector(array_remove(string_to_array(regexp_replace(lower(left(concat_ws(' ',
-               aggregate_id, said.reference, said.customer_number,
-               personal ->> 'name', personal ->> 'email', personal ->> 'city', personal ->> 'postcode', (
-                   SELECT string_agg(concat_ws(' ', line.name, line.sku), ' ')
-                     FROM jsonb_to_recordset(said.lines) AS line (name text, sku text))
-           ), 200000)), '[^[:alnum:] ]+', ' ', 'g'), ' '), '')) AS words,
+           nullif(concat_ws(' ', personal ->> 'name', personal ->> 'email', personal ->> 'city', personal ->> 'postcode'),
+                  '') AS person,
+           (SELECT string_agg(concat_ws(' ', line.name, line.sku), ' ')
+              FROM jsonb_to_recordset(said.lines) AS line (name text, sku text)) AS items,
            aggregate_version AS version,
            position
       FROM batch
@@ -49,6 +47,14 @@ WITH placed AS MATERIALIZED (
                      AS said (status text, paid numeric, returned numeric, open_amount numeric)
      WHERE aggregate_type = 'order' AND event_type <> 'OrderPlaced'
      ORDER BY aggregate_id, aggregate_version DESC
+), erased AS MATERIALIZED (  -- says again what it was about, as the words with the person's among them must go
+    SELECT DISTINCT ON (aggregate_id)
+           aggregate_id AS order_id,
+           (SELECT string_agg(concat_ws(' ', line.name, line.sku), ' ')
+              FROM jsonb_to_recordset(payload -> 'lines') AS line (name text, sku text)) AS items
+      FROM batch
+     WHERE event_type = 'CustomerErased'
+     ORDER BY aggregate_id, aggregate_version DESC
 )
 SELECT order_id,
        coalesce(placed.user_id, own.user_id),
@@ -56,7 +62,7 @@ SELECT order_id,
        coalesce(placed.reference, own.reference),
        coalesce(standing.status, placed.status),
        coalesce(placed.customer_number, own.customer_number),
-       coalesce(placed.customer_name, own.customer_name),
+       CASE WHEN erased.order_id IS NULL THEN coalesce(placed.customer_name, own.customer_name) END,
        coalesce(placed.country, own.country),
        coalesce(placed.currency, own.currency),
        coalesce(placed.placed_at, own.placed_at),
@@ -67,11 +73,19 @@ SELECT order_id,
        coalesce(placed.units, own.units),
        coalesce(placed.lines, own.lines),
        coalesce(placed.first_item, own.first_item),
-       coalesce(placed.words, own.words),
+       CASE WHEN coalesce(placed.order_id, erased.order_id) IS NULL THEN own.words
+            -- At most 200,000 characters: a tsvector holds less than a megabyte, and an order must not stop the others.
+            ELSE array_to_tsvector(array_remove(string_to_array(regexp_replace(lower(left(concat_ws(' ',
+                     order_id, coalesce(placed.reference, own.reference),
+                     coalesce(placed.customer_number, own.customer_number),
+                     CASE WHEN erased.order_id IS NULL THEN placed.person END,
+                     coalesce(placed.items, erased.items)
+                 ), 200000)), '[^[:alnum:] ]+', ' ', 'g'), ' '), '')) END,
        coalesce(standing.version, placed.version),
        greatest(standing.position, placed.position, own.row_version)
   FROM placed
   FULL JOIN standing USING (order_id)
+  LEFT JOIN erased USING (order_id)
   LEFT JOIN LATERAL (  -- OFFSET 0: always by primary key, whatever the planner believes of a growing table
        SELECT user_id, source, reference, customer_number, customer_name, country, currency, placed_at, total, units,
               lines, first_item, words, row_version
@@ -82,4 +96,5 @@ SELECT order_id,
  ORDER BY order_id
 ON CONFLICT (order_id) DO UPDATE
    SET status = EXCLUDED.status, paid = EXCLUDED.paid, returned = EXCLUDED.returned,
-       open_amount = EXCLUDED.open_amount, version = EXCLUDED.version, row_version = EXCLUDED.row_version
+       open_amount = EXCLUDED.open_amount, version = EXCLUDED.version, row_version = EXCLUDED.row_version,
+       customer_name = EXCLUDED.customer_name, words = EXCLUDED.words

@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "outbox",
     "orders_write",
     "orders_read",
+    *(["tests.torture"] if (BASE_DIR / "tests").is_dir() else []),  # `manage.py torture`
 ]
 
 MIDDLEWARE = [

@@ -61,6 +61,7 @@ class Happened:
     event: Event
     at: datetime
     personal: dict[str, str] | None = None
+    actor: str = "user:1"
 
     def message(self) -> Message:
         """Put it into its envelope."""
@@ -72,7 +73,7 @@ class Happened:
             aggregate_id=self.aggregate_id,
             aggregate_version=self.version,
             payload=payload_of(self.event),
-            metadata=Metadata(actor="user:1"),
+            metadata=Metadata(actor=self.actor),
             occurred_at=self.at,
             personal=PersonalData(subject_id=1, data=self.personal) if self.personal else None,
         )

@@ -86,7 +86,7 @@ def _order(tables: Tables, position: int, happened: Happened, event: OrderEvent)
         "version": happened.version,
         "position": str(position),
         "at": _text(happened.at),
-        "by": "user:1",
+        "by": happened.actor,
     }
     document["timeline"].append(envelope | kept)
     details[event.order_id]["row_version"] = position
@@ -116,7 +116,7 @@ def _trade(
         product = tables["product_sales"].setdefault(
             line.sku, {"sku": line.sku, "orders": 0, "credit_notes": 0, **_sums()}
         )
-        product |= {"name": line.name, "category": line.category}
+        product |= {"name": line.name, "category": line.category, "named_at": position}
         for row in (revenue, product):
             if sold:
                 row["lines"] += 1
@@ -179,16 +179,20 @@ def _dashboard_of_order(
     if isinstance(event, OrderCancelled):
         row["paid"] -= event.refund
         row["cancelled"] += event.amount
-    tables["user_orders"][event.order_id] = {
+    own = tables["user_orders"]
+    before = own.get(event.order_id)
+    if before:
+        row["open_amount"] -= before["open_amount"]
+        row[f"orders_{before['status']}"] -= 1
+    own[event.order_id] = {
         "order_id": event.order_id,
         "user_id": event.user_id,
         "status": event.status,
         "open_amount": event.open_amount,
         "row_version": position,
     }
-    own = [one for one in tables["user_orders"].values() if one["user_id"] == event.user_id]
-    row["open_amount"] = sum((one["open_amount"] for one in own), Decimal(0))
-    row |= {f"orders_{status}": sum(one["status"] == status for one in own) for status in STATUSES}
+    row["open_amount"] += event.open_amount
+    row[f"orders_{event.status}"] += 1
 
 
 def _nobody(user_id: int) -> Row:

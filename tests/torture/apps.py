@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class TortureConfig(AppConfig):
+    name = "tests.torture"
+    label = "torture"
+    default = True

@@ -1,0 +1,82 @@
+"""`manage.py torture`: kill what can be killed under load, then prove that nothing is wrong."""
+
+import os
+import shutil
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from config.services import DATA_DIR
+from tests.torture.run import Result, Run, end_on_signal
+from tests.torture.schedule import NEMESES, PROFILES, WORKLOADS, Schedule, kinds_of, make
+
+
+class Command(BaseCommand):
+    help = (
+        "Run a workload against servers of its own while a nemesis breaks things, and check every promise afterwards. "
+        "The seed makes the schedule. Exit code 0 when nothing is lost, doubled, swapped or different, else 1."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--minutes", type=float, default=1.0)
+        parser.add_argument("--workload", default="mixed", choices=sorted(WORKLOADS))
+        parser.add_argument(
+            "--nemesis", default="all", metavar="N[,N...]", help=f"of {', '.join((*PROFILES, *NEMESES))}"
+        )
+        parser.add_argument("--mutant", default="", help="take a safeguard out of the product first")
+        parser.add_argument("--keep", action="store_true", help="keep histories and logs of a sound run too")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            kinds = kinds_of(options["nemesis"].split(","))
+        except KeyError as unknown:
+            raise CommandError(f"There is no nemesis {unknown}.") from None
+        schedule = make(options["seed"], options["minutes"] * 60, options["workload"], kinds)
+        again = _command_line(options)
+        self._say(f"{again}\n{sum(map(len, schedule.steps.values()))} steps, {len(schedule.faults)} faults")
+        if not self._is_sound(schedule, options, again):
+            sys.exit(1)
+
+    def _is_sound(self, schedule: Schedule, options: dict[str, Any], again: str) -> bool:
+        folder = DATA_DIR / f"torture-{schedule.seed}-{os.getpid()}"
+        folder.mkdir(parents=True)
+        end_on_signal()
+        run, is_sound = Run(folder, schedule, options["mutant"], self._say), False
+        try:
+            result = run.go()
+            self._say(_report(result))
+            is_sound = result.is_sound
+            if not is_sound:
+                self._say(f"WRONG. Seed {schedule.seed}; again with: {again}\nEverything is in {folder}")
+        finally:
+            run.remove()
+            if is_sound and not options["keep"]:
+                shutil.rmtree(folder, ignore_errors=True)
+        return is_sound
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def _report(result: Result) -> str:
+    """Show what every check found, then the figures and the verdict."""
+    fired = ", ".join(f"{kind} {number}" for kind, number in sorted(result.fired.items())) or "none"
+    outcomes = result.outcomes
+    figures = (
+        f"acknowledged {outcomes['ok']}, refused {outcomes['refused']}, unknown {outcomes['unknown']},"
+        f" events {result.events}"
+    )
+    verdict = "SOUND: nothing lost, doubled, swapped or different" if result.is_sound else "NOT SOUND"
+    return "\n".join([*map(str, result.findings), f"faults: {fired}", figures, verdict])
+
+
+def _command_line(options: dict[str, Any]) -> str:
+    mutant = f" --mutant={options['mutant']}" if options["mutant"] else ""
+    return (
+        f"manage.py torture --seed={options['seed']} --minutes={options['minutes']:g}"
+        f" --workload={options['workload']} --nemesis={options['nemesis']}{mutant}"
+    )

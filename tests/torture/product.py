@@ -1,0 +1,93 @@
+"""The product under torture: its servers, web processes, workers and publishers, prepared and started."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .servers import BASE_DIR, Children, Servers, environment, free_port, manage, wait_until
+
+WEB_PROCESSES, WEB_THREADS, WORKERS = 2, 8, 2
+START_SECONDS = 60.0
+PUBLISHERS_COMMAND = BASE_DIR / "outbox" / "management" / "commands" / "run_publishers.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who takes part: users' ids and tokens by name."""
+
+    users: dict[str, int]
+    tokens: dict[str, str]
+
+    @classmethod
+    def read(cls, path: Path) -> "Cast":
+        """Read what the preparation wrote."""
+        return cls(**json.loads(path.read_text()))
+
+
+class Product:
+    """Everything that runs, in one folder."""
+
+    def __init__(self, folder: Path, mutant: str = "") -> None:
+        self.folder = folder
+        self.servers = Servers(folder / "servers")
+        self.web_port = free_port()
+        self.environment = environment(self.servers, mutant)
+        self.children = Children(self.environment, folder)
+
+    def start(self, workload: str) -> Cast:
+        """Start the servers, make the shop, start the processes; return who takes part in it."""
+        self.servers.start_postgres()
+        self.servers.start_valkey()
+        self.run(*manage("migrate", "--verbosity=0"))
+        self.run(*manage("prepare_torture", str(self.folder), "--workload", workload))
+        self.start_web()
+        for number in range(WORKERS):
+            worker = ("rqworker", "delivery", "--worker-class=outbox.worker.DeliveryWorker", "--verbosity=0")
+            self.children.add(f"worker{number}", *manage(*worker))
+        wait_until(self.is_ready, START_SECONDS, "the web processes answer")
+        return Cast.read(self.folder / "cast.json")
+
+    def start_web(self) -> None:
+        """Start gunicorn as the shop does."""
+        self.children.add(
+            "web", sys.executable, "-m", "gunicorn", "config.wsgi", f"--bind=127.0.0.1:{self.web_port}",
+            "--worker-class=gthread", f"--workers={WEB_PROCESSES}", f"--threads={WEB_THREADS}",
+            "--log-level=warning", "--no-control-socket",
+        )  # fmt: skip
+
+    def run(self, *command: str) -> None:
+        """Run one command of the product to its end; raises CalledProcessError after showing what it said."""
+        done = subprocess.run(
+            command, env=self.environment, cwd=BASE_DIR, capture_output=True, text=True, check=False
+        )
+        with (self.folder / "commands.log").open("a") as log:
+            log.write(done.stdout + done.stderr)
+        if done.returncode:
+            sys.stderr.write(done.stdout + done.stderr)
+        done.check_returncode()
+
+    def is_ready(self) -> bool:
+        """Ask a web process whether it serves."""
+        address = f"http://127.0.0.1:{self.web_port}/health/ready"
+        with suppress(OSError, ValueError), urllib.request.urlopen(address, timeout=5) as answer:
+            return bool(answer.status == 200)
+        return False
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Ask the database one thing on a connection of its own."""
+        with self.servers.connect() as connection:
+            return connection.execute(query, parameters or None).fetchall()
+
+    def end(self) -> list[str]:
+        """Stop all processes and list those that had to be killed."""
+        return self.children.end()
+
+    def remove(self) -> None:
+        """Leave nothing running, and no data."""
+        self.children.kill()
+        self.servers.remove()

@@ -11,7 +11,7 @@ from django.db.migrations.state import ProjectState
 from django.utils.module_loading import import_string
 
 from outbox.folding import hold
-from outbox.folds import stored_form
+from outbox.folds import adopt, stored_form
 from outbox.subscribers import Projection, Table, table_name
 
 REGISTER = """
@@ -24,6 +24,9 @@ DELETE FROM projection_generations
  WHERE projection = %s
 RETURNING ARRAY(SELECT stored ->> 'table' FROM jsonb_array_elements(statements) AS stored)
 """
+
+
+GENERATIONS = "SELECT generation, state FROM projection_generations WHERE projection = %s ORDER BY generation"
 
 
 class Cursor(Protocol):
@@ -96,6 +99,65 @@ class CreateReadModels(Operation):
                 act(cursor, import_string(f"orders_read.projections.{name}.projection"))
 
 
+class MendReadModel(Operation):
+    """Change the tables of a read model in place and give its generations today's folds, which mean the same.
+
+    `statement` is SQL with `{table}`, run on the table `name` of each generation; it must do no harm when run twice,
+    as the first migration makes tables of today's code already. What means something else is built anew instead.
+    """
+
+    reversible = True  # an older fold ignores what was added
+    elidable = False
+
+    def __init__(self, projection: str, name: str, statement: str) -> None:
+        self.projection = projection
+        self.name = name
+        self.statement = statement
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Say how to make this operation again."""
+        return self.__class__.__name__, [self.projection, self.name, self.statement], {}
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Change no model: read models have none."""
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Hold each generation, change its table, and let the view show what was added."""
+        projection = import_string(f"orders_read.projections.{self.projection}.projection")
+        with schema_editor.connection.cursor() as cursor:
+            for generation, state in generations(cursor, projection):
+                hold(cursor.connection, projection.name, generation)
+                cursor.execute(self.statement.replace("{table}", f'"{table_name(self.name, generation)}"'))
+                if state == "live":
+                    show_generation(cursor, projection, generation)
+            adopt(cursor, projection)
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Leave what was added."""
+
+    def describe(self) -> str:
+        """Say what `migrate --plan` shows."""
+        return f"Change the tables of read model {self.name} in place"
+
+
+def generations(cursor: CursorWrapper, projection: Projection) -> list[tuple[int, str]]:
+    """List the generations of a projection with their states."""
+    cursor.execute(GENERATIONS, [projection.name])
+    return [(generation, state) for generation, state in cursor.fetchall()]
+
+
 def _create_table(cursor: Cursor, table: Table, name: str) -> None:
     cursor.execute(f'CREATE TABLE "{name}" ({table.columns_ddl}) WITH (fillfactor = {table.fillfactor:d})')
     for index in table.indexes:
@@ -110,8 +172,7 @@ def _create_first_generation(cursor: CursorWrapper, projection: Projection) -> N
 
 
 def _drop_generations(cursor: CursorWrapper, projection: Projection) -> None:
-    cursor.execute("SELECT generation FROM projection_generations WHERE projection = %s", [projection.name])
-    for (generation,) in cursor.fetchall():
+    for generation, _ in generations(cursor, projection):
         hold(cursor.connection, projection.name, generation)
     cursor.execute(FORGET, [projection.name])
     tables = [table for (names,) in cursor.fetchall() for table in names]

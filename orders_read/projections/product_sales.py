@@ -11,6 +11,7 @@ projection = Projection(
     tables=(
         Table(
             name="product_sales",
+            # `named_at` is the position of the event that said name and category: a parked one may come late.
             columns_ddl="""
                 sku             text    NOT NULL COLLATE "C" PRIMARY KEY,
                 name            text    NOT NULL,
@@ -24,7 +25,8 @@ projection = Projection(
                 returned        numeric NOT NULL,
                 units_cancelled bigint  NOT NULL,
                 cancelled       numeric NOT NULL,
-                row_version     bigint  NOT NULL
+                row_version     bigint  NOT NULL,
+                named_at        bigint  NOT NULL
             """,
             fold=fold("product_sales"),
             fillfactor=70,

@@ -1,7 +1,7 @@
 -- Folds a batch into one row per SKU; first one row per SKU and event, which counts the orders and finds the newest name.
 INSERT INTO {table} AS own (
     sku, name, category, orders, lines, units, gross, credit_notes, units_returned, returned, units_cancelled, cancelled,
-    row_version)
+    row_version, named_at)
 WITH per_event AS (
     SELECT line.sku COLLATE "C" AS sku, position, event_type,
            max(line.name COLLATE "C") AS name, max(line.category COLLATE "C") AS category,
@@ -24,13 +24,14 @@ SELECT sku,
        coalesce(sum(amount) FILTER (WHERE event_type = 'CreditNoteRecorded'), 0),
        coalesce(sum(units) FILTER (WHERE event_type = 'OrderCancelled'), 0),
        coalesce(sum(amount) FILTER (WHERE event_type = 'OrderCancelled'), 0),
+       max(position),
        max(position)
   FROM per_event
  GROUP BY sku
  ORDER BY sku
 ON CONFLICT (sku) DO UPDATE
-   SET name = CASE WHEN EXCLUDED.row_version > own.row_version THEN EXCLUDED.name ELSE own.name END,
-       category = CASE WHEN EXCLUDED.row_version > own.row_version THEN EXCLUDED.category ELSE own.category END,
+   SET name = CASE WHEN EXCLUDED.named_at > own.named_at THEN EXCLUDED.name ELSE own.name END,
+       category = CASE WHEN EXCLUDED.named_at > own.named_at THEN EXCLUDED.category ELSE own.category END,
        orders = own.orders + EXCLUDED.orders,
        lines = own.lines + EXCLUDED.lines,
        units = own.units + EXCLUDED.units,
@@ -40,4 +41,5 @@ ON CONFLICT (sku) DO UPDATE
        returned = own.returned + EXCLUDED.returned,
        units_cancelled = own.units_cancelled + EXCLUDED.units_cancelled,
        cancelled = own.cancelled + EXCLUDED.cancelled,
-       row_version = greatest(own.row_version, EXCLUDED.row_version)
+       row_version = greatest(own.row_version, EXCLUDED.row_version),
+       named_at = greatest(own.named_at, EXCLUDED.named_at)

@@ -2,15 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Remark
+from django.db import ProgrammingError, connection
 from django.utils.module_loading import import_string
 
+from .doctor.registry import find_unknown_slas
+from .doctor.server import find_settings
 from .options import Options
 from .subscribers import Projection, Table
 
@@ -33,6 +37,22 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
         *_database(),
         *_subscribers(given),
     ]
+
+
+@register(Tags.database)
+def check_database(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None, **_: Any
+) -> list[CheckMessage]:
+    """Check what `doctor` checks of settings, with `manage.py check --database default`.
+
+    Warnings all of them: `migrate` runs these checks too, and must be able to mend what they find.
+    """
+    if "default" not in (databases or ()):
+        return []
+    with connection.cursor() as cursor, suppress(ProgrammingError):  # the tables are not made yet
+        found = [*find_settings(cursor), *find_unknown_slas(cursor)]
+        return [Remark(one.what, hint=one.mend, id=one.id) for one in found]
+    return []
 
 
 def _names(given: dict[str, Any]) -> Iterator[CheckMessage]:

@@ -50,7 +50,7 @@ HERE = "tests.outbox.test_checks"
         ({"ALARM_HOOK": "no.such.thing"}, ["outbox.E014"]),
         ({"ALARM_HOOK": f"{HERE}.HERE"}, ["outbox.E014"]),
         ({"ALARM_HOOK": "nowhere"}, ["outbox.E014"]),
-        ({"SLA_SECONDS": {"order_detail": 2}}, ["outbox.E015"]),
+        ({"SLA_SECONDS": {"order_detail": 2}, "PUBLISHERS": {}}, ["outbox.E015"]),
         ({"SLA_SECONDS": {"good": 2, "default": 1}, "SUBSCRIBERS": [f"{HERE}.good"]}, []),
         ({"STALL_SECONDS": -1}, ["outbox.E003"]),
         ({"STALLED_SECONDS": 60}, ["outbox.E002"]),

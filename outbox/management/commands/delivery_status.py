@@ -27,6 +27,8 @@ class Command(BaseCommand):
         "missing, or events wait for a person; 3: no worker runs, or the database cannot be reached."
     )
 
+    requires_system_checks = ()  # it must tell how things stand when the settings are wrong too
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="for machines")
         parser.add_argument(
@@ -35,29 +37,31 @@ class Command(BaseCommand):
         )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
-        code = self._show(as_json=options["json"])
-        if options["watch"] is not None:
-            try:
-                while True:
-                    self.stdout.flush()
-                    time.sleep(options["watch"])
-                    code = self._show(as_json=options["json"], again=True)
-            except KeyboardInterrupt:
-                self.stdout.write("")
-        if code:
-            sys.exit(code)
+        self._code = 0
+        try:
+            self._show(as_json=options["json"])
+            while options["watch"] is not None:
+                self.stdout.flush()
+                time.sleep(options["watch"])
+                self._show(as_json=options["json"], again=True)
+        except KeyboardInterrupt:
+            self.stdout.write("")
+        if self._code:
+            sys.exit(self._code)
 
-    def _show(self, *, as_json: bool, again: bool = False) -> int:
+    def _show(self, *, as_json: bool, again: bool = False) -> None:
+        """Look, keep the exit code, and write; in this order, as Ctrl-C may come at any time."""
         try:
             found = look()
         except OperationalError as error:
             connection.close()
+            self._code = UNREACHABLE
             self.stderr.write(f"The database cannot be reached: {str(error).strip()}")
-            return UNREACHABLE
+            return
+        self._code = found.status.exit_code
         if again and self.stdout.isatty():
             self.stdout.write(CLEAR, ending="")
         self.stdout.write(_json(found, None if again else 2) if as_json else _page(found))
-        return found.status.exit_code
 
 
 def _seconds(text: str) -> float:

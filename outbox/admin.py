@@ -1,5 +1,6 @@
 """The log, the outbox and the record of operators to look at; nobody changes them here."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin
@@ -8,6 +9,7 @@ from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from .admin_actions import retry_letters, skip_letters
 from .models import DeadLetter, LoggedEvent, OperatorAction, OutboxMessage
 
 
@@ -28,7 +30,7 @@ class PositionPaginator(Paginator):  # type: ignore[type-arg]
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Shows rows, newest first, and offers nothing to do with them."""
 
-    actions = None
+    actions: Sequence[Any] | None = None
     show_full_result_count = False
     search_fields: ClassVar[tuple[str, ...]] = ("=aggregate_id",)
     search_help_text = "The id of an aggregate."
@@ -97,6 +99,11 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         "last_failed_at",
         "next_attempt_at",
     )
+    actions = (retry_letters, skip_letters)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Ask for the permission to change dead letters, which nobody does on their page."""
+        return request.user.has_perm("outbox.change_deadletter")
 
 
 @admin.register(OperatorAction)

@@ -5,7 +5,11 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from outbox import retry
@@ -156,3 +160,52 @@ def test_an_aggregate_is_written_with_type_and_id(parked: World, aggregate: str)
 def test_without_letters_the_list_says_so(world: World) -> None:
     assert run("list_dead_letters") == (0, "There are no open dead letters.\n")
     assert run("list_dead_letters", "--json") == (0, "[]\n")
+
+
+def chosen(world: World, **fields: str) -> dict[str, Any]:
+    ids = [str(letter.dead_letter_id) for letter in open_letters(Selection())]
+    return {"_selected_action": ids, **fields}
+
+
+def operator(permission: str | None) -> Client:
+    """Give a client of somebody of the staff with the right to look, and perhaps one more."""
+    user = get_user_model().objects.create_user("ada", password="secret", is_staff=True)
+    codenames = ["view_deadletter", *([permission] if permission else [])]
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_the_admin_says_what_a_retry_touches_then_asks_for_it(parked: World) -> None:
+    client, url = operator("change_deadletter"), reverse("admin:outbox_deadletter_changelist")
+    asked = client.post(url, chosen(parked, action="retry")).content.decode()
+    parked.watcher.execute(MEND)
+    client.post(url, chosen(parked, action="retry", run="1", reason="mended"))
+    deliver(parked)
+    assert "2 dead letters of fragile, with 2 events waiting behind them" in asked
+    assert parked.versions("fragile") == parked.versions()
+    (actor, action, subject, reason) = actions(parked)[0]
+    assert (actor.split(":")[0], action, subject, reason) == (
+        "user",
+        "retry_dead_letters",
+        "fragile",
+        "mended",
+    )
+
+
+def test_the_admin_skips_with_a_reason_only(parked: World) -> None:
+    client, url = operator("change_deadletter"), reverse("admin:outbox_deadletter_changelist")
+    asked_again = client.post(url, chosen(parked, action="skip", run="1", reason=""))
+    nothing_done = parked.ask("SELECT FROM dead_letters WHERE skip_reason IS NOT NULL") == []
+    client.post(url, chosen(parked, action="skip", run="1", reason="sent twice by mistake"))
+    deliver(parked)
+    assert (asked_again.status_code, nothing_done) == (200, True)
+    assert parked.versions("fragile") == {7: [1, 3, 4], 8: [1]}
+
+
+def test_who_may_only_look_is_offered_no_action(parked: World) -> None:
+    client, url = operator(None), reverse("admin:outbox_deadletter_changelist")
+    client.post(url, chosen(parked, action="skip", run="1", reason="because"))
+    deliver(parked)
+    assert [letter.state for letter in open_letters(Selection())] == ["parked", "parked"]

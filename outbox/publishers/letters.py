@@ -44,20 +44,33 @@ class Letters:
         self.lane = lane
         self.target = target
 
-    def retry(self, checkpoint: int) -> None:
-        """Try the oldest letter that is due; raises when the subscriber as a whole is away.
+    def retry(self, checkpoint: int) -> bool:
+        """Deal with the oldest letter that is due and tell whether the subscriber was called.
 
-        What stands beyond the checkpoint comes with the lane's other events, once the letter is settled.
+        What stands beyond the checkpoint comes with the lane's other events, once the letter is settled. Raises when
+        the subscriber as a whole is away.
         """
-        if letter := self._oldest_due():
-            attempts = letter.attempts + 1
-            with self.connection.transaction():
-                begun = dead_letters.begin_attempt(self.connection, letter)
-                if begun:
-                    pause = self.target.retry_seconds(attempts)
-                    schedule(self.connection, self.lane, letter.event.position, pause)
-            if begun:
-                self._deliver(letter, checkpoint)
+        letter = self._oldest_due()
+        if letter is None:
+            return False
+        if letter.skip_reason:
+            self._step_over(letter, checkpoint)
+            return False
+        with self.connection.transaction():
+            has_begun = dead_letters.begin_attempt(self.connection, letter)
+            if has_begun:
+                pause = self.target.retry_seconds(letter.attempts + 1)
+                schedule(self.connection, self.lane, letter.event.position, pause)
+        if has_begun:
+            self._deliver(letter, checkpoint)
+        return has_begun
+
+    def _step_over(self, letter: DeadLetter, checkpoint: int) -> None:
+        """Leave out a letter's event, as an operator wishes; what waits behind it is tried next."""
+        with self.connection.transaction():
+            following = dead_letters.following(self.connection, letter.event, checkpoint)
+            dead_letters.step_over(self.connection, letter, following)
+        logger.warning("%s skips position %d: %s", self.lane.name, letter.event.position, letter.skip_reason)
 
     def _oldest_due(self) -> DeadLetter | None:
         due = dead_letters.due_letters(self.connection, self.lane.subscriber, 1)
@@ -77,7 +90,7 @@ class Letters:
         last_taken = 0
         while page := parked_events(self.connection, self.target, letter.event, checkpoint):
             for event in page:
-                if event.position == last_taken:
+                if event.position == last_taken or not self._is_wanted(event):
                     continue
                 if (error := self._refusal(event)) is not None:
                     self._fail_again(letter, event, error)
@@ -94,6 +107,9 @@ class Letters:
         logger.error(
             "%s: the log has no event at position %d any more", self.lane.name, letter.event.position
         )
+
+    def _is_wanted(self, event: Event) -> bool:
+        return not self.target.event_types or event.event_type in self.target.event_types
 
     def _refusal(self, event: Event) -> Exception | None:
         """Publish one event; return what is wrong with it, raise what is wrong with the subscriber."""

@@ -72,12 +72,13 @@ class Turns:
     def _retry(self, standing: Standing, *, is_trial: bool) -> bool:
         """Try one dead letter that is due; False when the subscriber as a whole turned out to be away."""
         try:
-            Letters(self.connection, self.lane, self.target).retry(standing.checkpoint)
+            has_called = Letters(self.connection, self.lane, self.target).retry(standing.checkpoint)
         except (SubscriberUnavailable, SubscriberGone) as error:
             self._give_up(standing.checkpoint, error, is_trial=is_trial)
             return False
         if is_trial and standing.checkpoint >= standing.head:
-            breaker.close(self.connection, self.lane.subscriber)
+            end_trial = breaker.close if has_called else breaker.release_trial
+            end_trial(self.connection, self.lane.subscriber)
         return True
 
     def _go_on(self, standing: Standing, *, is_trial: bool) -> None:

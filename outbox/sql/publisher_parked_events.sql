@@ -1,4 +1,4 @@
--- The event of a dead letter, and the wanted later ones of its aggregate up to a position: what has been waiting.
+-- The event of a dead letter, and the later ones of its aggregate that are wanted, up to a position: what has been waiting.
 SELECT position, event_id, event_type, schema_version, aggregate_type, aggregate_id, aggregate_version, payload::text,
        CASE WHEN $5::boolean THEN (
            SELECT data::text FROM event_personal WHERE event_personal.event_id = event.event_id) END,

@@ -1,11 +1,21 @@
 """Events reach an endpoint in order and at least once, whatever it does; a failure stops no more than it must."""
 
-import pytest
+from typing import Any
 
-from outbox.publishers import marks, turns
-from outbox.publishers.lanes import Lane
-from tests.outbox.publishers.conftest import Shop
+import pytest
+from pytest_django import Settings
+
+from outbox import retry
+from outbox.publishers import endpoints, webhooks
+from outbox.publishers.breaker import State, state_of
+from outbox.retry import Selection
+from tests.outbox.publishers.conftest import ACTOR, Shop
 from tests.webhook_receiver import TAKEN, Answer
+
+
+def refusing(aggregate_id: int, answer: Answer) -> Any:
+    """Make a choice that treats one aggregate in its own way and takes all others."""
+    return lambda body: answer if body["data"]["aggregate_id"] == str(aggregate_id) else TAKEN
 
 
 def test_events_arrive_in_the_order_of_the_log(shop: Shop) -> None:
@@ -17,3 +27,335 @@ def test_events_arrive_in_the_order_of_the_log(shop: Shop) -> None:
     assert shop.receiver.versions() == {1: [1, 2], 2: [1]}
     assert shop.checkpoint() == 3
     assert shop.outcomes() == [("delivered", 204)] * 3
+
+
+def test_an_endpoint_begins_at_the_head_unless_asked_otherwise(shop: Shop) -> None:
+    shop.log((1, 1))
+    shop.endpoint("late", from_beginning=False)
+    shop.endpoint("early")
+    shop.log((1, 2))
+
+    shop.deliver("late")
+    assert shop.receiver.versions() == {1: [2]}
+
+    shop.deliver("early")
+    assert shop.receiver.versions() == {1: [2, 1, 2]}
+
+
+def test_an_endpoint_gets_the_types_that_it_wants(shop: Shop) -> None:
+    shop.endpoint(event_types=["ParcelLost"])
+    shop.log((1, 1), (2, 1))
+    shop.log((1, 2), event_type="ParcelLost")
+
+    shop.deliver()
+
+    assert [received.event_type for received in shop.receiver.taken] == ["ParcelLost"]
+    assert shop.checkpoint() == 3
+
+
+def test_an_aggregate_belongs_to_one_partition_and_keeps_its_order(shop: Shop) -> None:
+    shop.endpoint(partitions=4)
+    shop.log(*((aggregate, version) for version in (1, 2, 3) for aggregate in range(1, 9)))
+
+    for partition in (3, 1, 0, 2):
+        shop.deliver(partition=partition, partitions=4)
+
+    assert shop.receiver.versions() == {aggregate: [1, 2, 3] for aggregate in range(1, 9)}
+
+
+def test_an_event_that_is_refused_parks_its_aggregate_and_no_other(shop: Shop) -> None:
+    # given an endpoint that refuses the events of one aggregate
+    shop.endpoint()
+    shop.receiver.choose = refusing(1, Answer(400))
+    shop.log((1, 1), (2, 1), (1, 2), (2, 2))
+
+    # when
+    shop.deliver()
+
+    # then
+    assert shop.receiver.versions() == {2: [1, 2]}
+    assert shop.letters() == [(1, "waiting", 1)]
+    assert shop.checkpoint() == 4
+    assert shop.breaker() == []
+
+    # and, as soon as it is taken, what has been waiting comes in order, before what is new
+    shop.receiver.answer(TAKEN)
+    shop.log((1, 3))
+    shop.let_time_pass()
+    shop.deliver()
+    assert shop.receiver.versions() == {1: [1, 2, 3], 2: [1, 2]}
+    assert shop.letters() == [(1, "delivered", 2)]
+
+
+def test_a_refused_event_is_tried_as_often_as_the_schedule_says(shop: Shop) -> None:
+    shop.endpoint()
+    shop.receiver.answer(Answer(422))
+    shop.log((1, 1))
+
+    for _ in range(6):
+        shop.deliver()
+        shop.let_time_pass()
+
+    assert shop.letters() == [(1, "parked", 4)]
+    assert shop.outcomes() == [("refused", 422)] * 4
+
+
+def test_an_event_that_waited_and_is_refused_itself_takes_the_place_of_the_first(shop: Shop) -> None:
+    shop.endpoint()
+    shop.receiver.answer(Answer(400))
+    shop.log((1, 1), (1, 2), (1, 3))
+    shop.deliver()
+
+    shop.receiver.choose = lambda body: Answer(400) if body["data"]["aggregate_version"] == 2 else TAKEN
+    shop.let_time_pass()
+    shop.deliver()
+
+    assert shop.receiver.versions() == {1: [1]}
+    assert shop.letters() == [(1, "waiting", 1)]
+    assert shop.world.ask("SELECT position FROM dead_letters") == [(2,)]
+
+
+def test_more_than_a_page_of_events_waits_behind_a_dead_letter(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outbox.publishers.events.MOST_EVENTS", 3)
+    monkeypatch.setattr("outbox.publishers.letters.MOST_EVENTS", 3)
+    shop.endpoint()
+    shop.receiver.answer(Answer(400))
+    shop.log(*((1, version) for version in range(1, 9)))
+    shop.deliver()
+
+    shop.receiver.answer(TAKEN)
+    shop.let_time_pass()
+    shop.deliver()
+
+    assert shop.receiver.versions() == {1: list(range(1, 9))}
+    assert shop.letters()[0][1] == "delivered"
+
+
+def test_an_endpoint_that_is_away_is_put_off_and_parks_nothing(shop: Shop) -> None:
+    # given
+    shop.endpoint()
+    shop.receiver.answer(Answer(500))
+    shop.log((1, 1), (2, 1), (3, 1))
+
+    # when: the first event, and one of another aggregate, to see whom it concerns
+    shop.deliver()
+    assert [received.aggregate_id for received in shop.receiver.seen] == ["1", "2"]
+    assert shop.deliver() == 0
+
+    # then
+    assert shop.letters() == []
+    assert shop.breaker() == [(1, "the endpoint answered 500")]
+
+    # and a trial that fails opens the breaker for longer, one that succeeds closes it
+    shop.let_time_pass()
+    shop.deliver()
+    assert shop.breaker() == [(2, "the endpoint answered 500")]
+    shop.let_time_pass()
+    shop.receiver.answer(TAKEN)
+    shop.deliver()
+    assert shop.breaker() == []
+    assert shop.receiver.versions() == {1: [1], 2: [1], 3: [1]}
+
+
+@pytest.mark.parametrize("answer", [Answer(500), Answer(hang=True), Answer(cut=True)], ids=str)
+def test_an_event_over_which_the_endpoint_falls_is_told_from_an_endpoint_that_is_away(
+    shop: Shop, answer: Answer
+) -> None:
+    shop.endpoint()
+    shop.receiver.choose = refusing(1, answer)
+    shop.log((1, 1), (2, 1), (3, 1), (1, 2))
+
+    shop.deliver()
+
+    assert shop.letters() == [(1, "waiting", 1)]
+    assert shop.breaker() == []
+    assert set(shop.receiver.versions()) == {2, 3}
+    assert shop.receiver.versions()[3] == [1]
+
+
+def test_only_one_trial_is_made_however_many_partitions_there_are(shop: Shop) -> None:
+    shop.endpoint(partitions=2)
+    shop.receiver.answer(Answer(503))
+    shop.log(*((aggregate, 1) for aggregate in range(1, 9)))
+    shop.deliver(partition=0, partitions=2)
+    shop.let_time_pass()
+
+    # when one partition has taken the trial and is still at it
+    shop.world.ask(
+        "UPDATE delivery_failures SET next_attempt_at = clock_timestamp() + interval '1 minute' RETURNING 1"
+    )
+
+    # then the other makes none
+    seen = len(shop.receiver.seen)
+    shop.deliver(partition=1, partitions=2)
+    assert len(shop.receiver.seen) == seen
+
+
+def test_the_states_of_a_breaker_have_names() -> None:
+    assert state_of(0, is_put_off=False) is State.CLOSED
+    assert state_of(1, is_put_off=True) is State.OPEN
+    assert state_of(1, is_put_off=False) is State.HALF_OPEN
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("asked", "least", "most"), [("120", 110, 120), ("999999", 3590, 3600), ("", 50, 60)]
+)
+def test_an_endpoint_that_asks_for_a_pause_gets_it_within_bounds(
+    shop: Shop, status: int, asked: str, least: int, most: int
+) -> None:
+    shop.endpoint()
+    shop.receiver.answer(Answer(status, (("Retry-After", asked),) if asked else ()))
+    shop.log((1, 1), (2, 1))
+
+    shop.deliver()
+
+    ((seconds,),) = shop.world.ask(
+        "SELECT extract(epoch FROM next_attempt_at - clock_timestamp())::int FROM delivery_failures"
+    )
+    assert least <= seconds <= most
+    assert len(shop.receiver.seen) == 1
+    assert shop.letters() == []
+
+
+def test_gone_disables_an_endpoint_and_enabling_brings_what_it_missed(shop: Shop) -> None:
+    shop.endpoint()
+    shop.receiver.answer(Answer(410))
+    shop.log((1, 1), (2, 1))
+
+    shop.deliver()
+    assert shop.is_enabled() == (False, "the endpoint answered 410 Gone")
+    assert len(shop.receiver.seen) == 1
+
+    shop.receiver.answer(TAKEN)
+    endpoints.enable(ACTOR, "shop")
+    shop.deliver()
+    assert shop.is_enabled() == (True, "")
+    assert shop.receiver.versions() == {1: [1], 2: [1]}
+
+
+def test_a_paused_subscriber_gets_nothing_until_it_is_resumed(shop: Shop) -> None:
+    shop.endpoint()
+    shop.log((1, 1))
+    shop.world.ask("INSERT INTO paused_subscribers VALUES ('shop', 'moving house', 'user:1') RETURNING 1")
+
+    shop.deliver()
+    assert shop.receiver.seen == []
+
+    shop.world.ask("DELETE FROM paused_subscribers RETURNING 1")
+    shop.deliver()
+    assert shop.receiver.versions() == {1: [1]}
+
+
+def test_an_event_that_no_code_knows_is_parked_and_never_sent(shop: Shop, settings: Settings) -> None:
+    settings.OUTBOX = settings.OUTBOX | {"EVENTS": f"{__name__}.KNOWN"}
+    shop.endpoint()
+    shop.log((1, 1), event_type="Novelty")
+    shop.log((2, 1))
+
+    shop.deliver()
+
+    assert shop.receiver.versions() == {2: [1]}
+    assert shop.world.ask("SELECT aggregate_id, fingerprint FROM dead_letters") == [
+        (1, "UnknownEvent at outbox/publishers/events.py:refuse_unknown")
+    ]
+
+
+KNOWN = {"ParcelMoved": 1}
+
+
+def test_an_error_of_our_own_parks_the_event_and_no_other(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fragile(event: Any) -> bytes:
+        if event.aggregate_id == 1:
+            raise ZeroDivisionError
+        return body(event)
+
+    body = webhooks.body
+    monkeypatch.setattr(webhooks, "body", fragile)
+    shop.endpoint()
+    shop.log((1, 1), (2, 1))
+
+    shop.deliver()
+
+    assert shop.receiver.versions() == {2: [1]}
+    assert shop.letters() == [(1, "waiting", 1)]
+
+
+def test_an_endpoint_that_refuses_everything_is_put_off_as_a_whole(shop: Shop, settings: Settings) -> None:
+    settings.OUTBOX = settings.OUTBOX | {"MOST_PARKED": 3}
+    shop.endpoint()
+    shop.receiver.answer(Answer(404))
+    shop.log(*((aggregate, 1) for aggregate in range(1, 9)))
+
+    shop.deliver()
+
+    assert len(shop.letters()) == 3
+    assert len(shop.breaker()) == 1
+
+
+def test_an_event_that_was_alone_when_the_process_died_twice_is_parked(shop: Shop) -> None:
+    # given an event over which two processes died, as their marks show
+    shop.endpoint()
+    shop.log((1, 1), (2, 1))
+    for _ in range(2):
+        shop.world.ask(
+            "INSERT INTO delivery_attempts VALUES (ARRAY['shop 0/1'], 0, 1, gen_random_uuid()) RETURNING 1"
+        )
+
+    # when
+    shop.deliver()
+
+    # then it is not handed over again at once, and others are
+    assert shop.receiver.versions() == {2: [1]}
+    assert shop.letters() == [(1, "waiting", 1)]
+    assert shop.world.ask("SELECT fingerprint FROM dead_letters") == [("ProcessEnded",)]
+    assert shop.world.ask("SELECT * FROM delivery_attempts") == []
+
+
+def test_after_a_death_events_are_handed_over_one_by_one(shop: Shop) -> None:
+    shop.endpoint()
+    shop.log((1, 1), (2, 1))
+    shop.world.ask(
+        "INSERT INTO delivery_attempts VALUES (ARRAY['shop 0/1'], 0, 2, gen_random_uuid()) RETURNING 1"
+    )
+
+    assert shop.deliver() == 2
+
+    assert shop.receiver.versions() == {1: [1], 2: [1]}
+    assert shop.world.ask("SELECT * FROM delivery_attempts") == []
+
+
+def test_a_skipped_event_is_left_out_and_what_waited_behind_it_comes(shop: Shop) -> None:
+    # given
+    shop.endpoint()
+    shop.receiver.choose = refusing(1, Answer(400))
+    shop.log((1, 1), (1, 2), (1, 3), (2, 1))
+    shop.deliver()
+
+    # when
+    shop.receiver.answer(TAKEN)
+    retry.skip(retry.open_letters(Selection(subscriber="shop")), ACTOR, "was a test")
+    shop.deliver()
+
+    # then
+    assert shop.receiver.versions() == {1: [2, 3], 2: [1]}
+    assert [state for _, state, _ in shop.letters()] == ["skipped", "delivered"]
+
+
+def test_a_parked_event_is_tried_again_when_an_operator_asks(shop: Shop, settings: Settings) -> None:
+    settings.OUTBOX = settings.OUTBOX | {"WEBHOOK_RETRY_SECONDS": []}
+    shop.endpoint()
+    shop.receiver.answer(Answer(400))
+    shop.log((1, 1))
+    shop.deliver()
+    assert shop.letters() == [(1, "parked", 1)]
+
+    shop.receiver.answer(TAKEN)
+    retry.retry(retry.open_letters(Selection(subscriber="shop")), ACTOR)
+    shop.deliver()
+
+    assert shop.receiver.versions() == {1: [1]}

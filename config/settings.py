@@ -129,6 +129,7 @@ RQ_QUEUES = {
     name: RQ_CONNECTION | {"DEFAULT_TIMEOUT": timeout_seconds, "SERIALIZER": "rq.serializers.JSONSerializer"}
     for name, timeout_seconds in (("delivery", 600), ("work", 86_400))
 }
+RQ = {"WORKER_CLASS": "outbox.worker.WorkWorker"}  # RQ's own would unpickle what it finds, and fork
 RQ_SHOW_ADMIN_LINK = False
 
 OUTBOX = {

@@ -1,8 +1,11 @@
 """Connections of workers, and the transaction that is sent in one round trip."""
 
+import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from django.db import connections
@@ -17,6 +20,15 @@ SESSION = (
 )
 KEEP_ALIVES = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 PREPARED_STATEMENTS = 500
+
+BREAK_OFF = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid = ANY ($1::int[]) AND state <> 'idle'
+"""
+
+logger = logging.getLogger(__name__)
+
+_opened: WeakSet[psycopg.Connection[Any]] = WeakSet()
+_opening = threading.Lock()
 
 
 def connect(application_name: str) -> psycopg.Connection[Any]:
@@ -34,6 +46,8 @@ def connect(application_name: str) -> psycopg.Connection[Any]:
     connection = psycopg.connect(**{**KEEP_ALIVES, **parameters}, autocommit=True, prepare_threshold=5)
     connection.prepared_max = PREPARED_STATEMENTS
     _refuse_pooler(connection)
+    with _opening:
+        _opened.add(connection)
     return connection
 
 
@@ -42,6 +56,23 @@ def _refuse_pooler(connection: psycopg.Connection[Any]) -> None:
     if one_value(connection.execute("SELECT pg_backend_pid()")) != connection.info.backend_pid:
         connection.close()
         raise PooledConnection
+
+
+def break_off() -> None:
+    """End the sessions of this process's workers that are at work, and with them what they have not committed.
+
+    For the end of a process, from another thread. To its owner it looks as if the connection had been cut, which says
+    nothing against what was being executed; a statement that is cancelled would look as if it had failed.
+    """
+    with _opening:
+        sessions = [connection.info.backend_pid for connection in _opened if not connection.closed]
+    try:
+        with connect("breaking off") as connection:
+            count = one_value(psycopg.RawCursor(connection).execute(BREAK_OFF, [sessions]))
+    except psycopg.OperationalError as error:
+        logger.warning("what is at work cannot be broken off: %s", str(error).strip())
+    else:
+        logger.warning("%d statements took too long and are broken off", count)
 
 
 def django_connection() -> psycopg.Connection[Any]:

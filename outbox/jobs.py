@@ -1,6 +1,5 @@
 """What RQ runs: a job that delivers what waits, lingers for the next bell, and ends. It carries no data."""
 
-import threading
 import time
 
 import redis
@@ -9,12 +8,12 @@ from .bell import BELL_KEY, STANDING_KEY, STANDING_SECONDS, client
 from .engine import Engine
 from .options import options
 from .polling import drain_safely
+from .stopping import STOPPING
 
 LONGEST_JOB_SECONDS = 60.0  # well below the time after which RQ breaks a job off, wherever it is
 LISTEN_SECONDS = 0.5
 
 ENGINE = Engine("delivery")
-STOPPING = threading.Event()
 
 
 def drain_outbox() -> int:
@@ -25,7 +24,7 @@ def drain_outbox() -> int:
     ends_at = time.monotonic() + LONGEST_JOB_SECONDS
 
     def is_over() -> bool:
-        return STOPPING.is_set() or time.monotonic() >= ends_at
+        return STOPPING.event.is_set() or time.monotonic() >= ends_at
 
     folded = drain_safely(ENGINE, is_over)
     try:
@@ -41,7 +40,7 @@ def drain_outbox() -> int:
 def _hears_bell() -> bool:
     """Wait for a bell, for as long as a job lingers."""
     quiet_from = time.monotonic()
-    while not STOPPING.is_set() and time.monotonic() - quiet_from < options().linger_seconds:
+    while not STOPPING.event.is_set() and time.monotonic() - quiet_from < options().linger_seconds:
         _redis().set(STANDING_KEY, "1", ex=STANDING_SECONDS)
         if _redis().blpop([BELL_KEY], timeout=LISTEN_SECONDS):
             return True

@@ -1,9 +1,11 @@
-"""Look for work at intervals, whether a bell was heard or not."""
+"""Look for work at intervals, whether a bell was heard or not, and survive whatever comes of it."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
 
 import psycopg
 
@@ -12,24 +14,37 @@ from .engine import Engine
 logger = logging.getLogger(__name__)
 
 
+class Work(Protocol):
+    """Something that a worker does again and again, on a connection of its own."""
+
+    def drain(self, is_stopping: Callable[[], bool]) -> int:
+        """Do what there is to do and say how much it was; what it raises is logged, and it is called again."""
+
+    def close(self) -> None:
+        """Close the connection; the next drain opens another."""
+
+
 def poll(
-    engine: Engine, interval_seconds: float, stopping: threading.Event, beside: Engine | None = None
+    work: Work, interval_seconds: float, stopping: threading.Event, beside: Engine | None = None
 ) -> None:
-    """Drain at intervals until told to stop; not while another engine of the process has just done so."""
+    """Drain at intervals until told to stop; not while an engine of the process beside it has just done so."""
     while not stopping.wait(interval_seconds):
         if beside is None or time.monotonic() - beside.drained_at >= interval_seconds:
-            drain_safely(engine, stopping.is_set)
-    engine.close()
+            drain_safely(work, stopping.is_set)
+    with suppress(Exception):  # the process ends: nothing is left to be done about it
+        work.close()
 
 
-def drain_safely(engine: Engine, is_stopping: Callable[[], bool]) -> int:
+def drain_safely(work: Work, is_stopping: Callable[[], bool]) -> int:
     """Drain, and log whatever goes wrong: the next attempt comes with the next interval."""
     try:
-        return engine.drain(is_stopping)
+        return work.drain(is_stopping)
     except psycopg.OperationalError as error:
-        logger.warning("the database is away, or cut the connection: %s", str(error).strip())
+        if not is_stopping():
+            logger.warning("the database is away, or cut the connection: %s", str(error).strip())
         return 0
     except Exception:  # whatever it is, a worker that stops looking would stop every read model
         logger.exception("delivery failed; it is tried again")
-        engine.close()
+        with suppress(Exception):  # it is broken anyway
+            work.close()
         return 0

@@ -1,24 +1,29 @@
-"""The RQ worker of the queue `delivery`: hears the bell, and looks for itself when none is heard.
+"""RQ workers of the queues `delivery` and `work`: they read JSON only, run known jobs only, and outlive Redis.
 
 `manage.py rqworker delivery --worker-class outbox.worker.DeliveryWorker`
+`manage.py rqworker work` (its class, WorkWorker, is the one that settings.RQ names for all)
+
+Jobs run in the worker's own process and not in a fork of it: what is killed takes its job with it, so that no orphan
+goes on unseen. A worker that was only stopped for a while is refused by the checkpoints.
 """
 
 import logging
-import threading
 import uuid
 from contextlib import suppress
+from types import FrameType
 from typing import Any
 
 import redis
 from rq import SimpleWorker
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 
-from .chores import run_at_intervals
-from .engine import Engine
-from .jobs import ENGINE, STOPPING
+from .jobs import ENGINE
+from .known_jobs import KnownJob
 from .options import options
-from .polling import poll
+from .stopping import STOPPING
+from .worker_threads import at_work, of_delivery
 
 logger = logging.getLogger(__name__)
 
@@ -28,37 +33,26 @@ RETRY_SECONDS = 1.0
 FAREWELL_SECONDS = 1
 
 
-class DeliveryWorker(SimpleWorker):
-    """Runs drain jobs in its own process, and beside it what needs no bell: a sweep, and chores."""
+class WorkWorker(SimpleWorker):
+    """Runs known jobs in its own process until a signal comes, whatever becomes of Redis meanwhile."""
 
     def __init__(self, queues: Any, *args: Any, **kwargs: Any) -> None:
-        kwargs |= {"serializer": JSONSerializer, "worker_ttl": WORKER_TTL_SECONDS}
+        kwargs |= {"serializer": JSONSerializer, "job_class": KnownJob, "worker_ttl": WORKER_TTL_SECONDS}
         super().__init__(queues, *args, **kwargs)
+        self._hears_redis = False
         for queue in self.queues:
-            queue.serializer = self.serializer
+            queue.serializer, queue.job_class = self.serializer, self.job_class
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
-        """Work until a signal comes, whatever becomes of Redis meanwhile."""
-        STOPPING.clear()
-        self._install_signal_handlers()  # type: ignore[no-untyped-call] # RQ speaks with Redis first
-        sweep_with = (Engine("delivery sweep"), options().sweep_seconds, STOPPING, ENGINE)
-        threads = [
-            threading.Thread(target=poll, args=sweep_with, name="sweep"),
-            threading.Thread(target=run_at_intervals, args=(STOPPING,), name="chores"),
-        ]
-        for thread in threads:
-            thread.start()
-        try:
+        """Work until a signal comes; return whether any job was run at last."""
+        with STOPPING:
+            self._install_signal_handlers()  # RQ speaks with Redis first
             return self._work_on(*args, **kwargs)
-        finally:
-            STOPPING.set()
-            for thread in threads:
-                thread.join()
-            ENGINE.close()
 
     def _work_on(self, *args: Any, **kwargs: Any) -> bool:
-        while not STOPPING.is_set():
+        while not self._stop_requested:
             try:
+                self._hears_redis = True
                 worked = super().work(*args, **kwargs)
             except (redis.RedisError, OSError) as error:
                 logger.warning("Redis is away (%s); delivery goes on without the bell", error)
@@ -67,25 +61,30 @@ class DeliveryWorker(SimpleWorker):
             else:
                 if self._has_ended(kwargs):
                     return worked
+            finally:
+                self._hears_redis = False
             self._begin_anew()
         return False
 
     def _has_ended(self, kwargs: dict[str, Any]) -> bool:
         limits = ("burst", "max_jobs", "max_idle_time")
-        return STOPPING.is_set() or self._stop_requested or any(kwargs.get(limit) for limit in limits)
+        return self._stop_requested or any(kwargs.get(limit) for limit in limits)
 
     def _begin_anew(self) -> None:
         """Wait, then forget the name, which RQ believes to be at work still."""
-        with suppress(StopRequested):
-            STOPPING.wait(RETRY_SECONDS)
+        STOPPING.event.wait(RETRY_SECONDS)
         self.name = uuid.uuid4().hex
 
-    def handle_warm_shutdown_request(self) -> None:
-        """Tell job and sweep to come to an end."""
-        STOPPING.set()
+    def _install_signal_handlers(self) -> None:
+        STOPPING.listen(self.request_stop)
 
-    def set_shutdown_requested_date(self) -> None:
-        """Leave it out: RQ would call Redis from within a signal handler."""
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Tell job and threads to come to an end, and break off waiting for Redis."""
+        is_first = not self._stop_requested
+        self._stop_requested = True
+        STOPPING.ask(signum, frame)
+        if is_first and self._hears_redis and self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
 
     def subscribe(self) -> None:
         """Listen to no commands of RQ's: its thread for them would end with a trace when Redis does."""
@@ -96,6 +95,7 @@ class DeliveryWorker(SimpleWorker):
 
     def teardown(self) -> None:
         """Say farewell to Redis, but do not wait for it."""
+        self._hears_redis = False
         pool = self.connection.connection_pool
         pool.connection_kwargs["socket_timeout"], timeout = FAREWELL_SECONDS, self.connection_timeout
         pool.disconnect()
@@ -103,3 +103,14 @@ class DeliveryWorker(SimpleWorker):
             super().teardown()  # type: ignore[no-untyped-call]
         pool.connection_kwargs["socket_timeout"] = timeout
         pool.disconnect()
+
+
+class DeliveryWorker(WorkWorker):
+    """Runs drain jobs, and threads that deliver without Redis."""
+
+    def _work_on(self, *args: Any, **kwargs: Any) -> bool:
+        try:
+            with at_work(of_delivery("rqworker", options().sweep_seconds, ENGINE), STOPPING.event):
+                return super()._work_on(*args, **kwargs)
+        finally:
+            ENGINE.close()

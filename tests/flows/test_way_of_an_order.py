@@ -20,7 +20,7 @@ from outbox import delivery
 from outbox.connection import connect
 from outbox.delivery import Delivery
 from tests.orders_write.shop import customer, do, key, list_products, place, rows, wish
-from tests.outbox.test_worker import database_url
+from tests.outbox.processes import database_url
 from tests.outbox.world import wait_until
 
 pytestmark = pytest.mark.usefixtures("database")

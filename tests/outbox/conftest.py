@@ -9,6 +9,7 @@ import pytest
 from pytest_django import Settings
 
 from outbox.subscribers import Projection, table_name
+from tests.outbox.processes import start  # noqa: F401 – a fixture
 from tests.outbox.world import World, seen
 
 REGISTER = """

@@ -27,7 +27,7 @@ from tests.outbox.test_lag import (
     heart,  # noqa: F401 – a fixture
     no_registry,  # noqa: F401 – a fixture
 )
-from tests.outbox.test_worker import database_url
+from tests.outbox.processes import database_url
 from tests.outbox.world import World
 
 FIELDS = {

@@ -1,14 +1,13 @@
 """`manage.py run_delivery`: deliver without Redis."""
 
-import signal
-import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from outbox.chores import run_at_intervals
+from outbox.careful import CarefulEngine
 from outbox.engine import Engine
-from outbox.polling import drain_safely, poll
+from outbox.stopping import STOPPING
+from outbox.worker_threads import at_work, of_delivery
 
 
 class Command(BaseCommand):
@@ -21,16 +20,20 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, once: bool, interval: float, **options: Any) -> None:
-        engine = Engine("run_delivery")
         if once:
-            self.stdout.write(f"{engine.drain()} events folded.")
-            engine.close()
+            self.stdout.write(f"{_deliver_once()} events folded.")
             return
-        stopping = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
-        drain_safely(engine, stopping.is_set)
-        chores = threading.Thread(target=run_at_intervals, args=(stopping,), name="chores")
-        chores.start()
-        poll(engine, interval, stopping)
-        chores.join()
+        with STOPPING:
+            STOPPING.listen()
+            with at_work(of_delivery("run_delivery", interval), STOPPING.event):
+                STOPPING.event.wait()
+
+
+def _deliver_once() -> int:
+    together, careful = Engine("run_delivery"), CarefulEngine("run_delivery")
+    folded = together.drain()
+    while careful.drain():
+        folded += together.drain()
+    together.close()
+    careful.close()
+    return folded

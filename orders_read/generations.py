@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from outbox.folding import hold
 from outbox.folds import adopt, stored_form
+from outbox.retention import require_whole_log
 from outbox.subscribers import Projection, Table, table_name
 
 REGISTER = """
@@ -32,12 +33,20 @@ GENERATIONS = "SELECT generation, state FROM projection_generations WHERE projec
 class Cursor(Protocol):
     """What the functions below need of a cursor, Django's or psycopg's."""
 
+    @property
+    def connection(self) -> Any:
+        """The connection of psycopg's under it."""
+
     def execute(self, query: Any, params: Any = None, /) -> Any:
         """Send a statement."""
 
 
 def create_generation(cursor: Cursor, projection: Projection, generation: int, state: str) -> None:
-    """Make the empty tables of a generation and register it with the folds of today's code; no view changes."""
+    """Make the empty tables of a generation and register it with the folds of today's code; no view changes.
+
+    Delivery feeds it from position 1 on, so it raises LogIsPruned where the log does not reach back so far.
+    """
+    require_whole_log(cursor.connection)
     statements, digest = stored_form(projection, generation)
     for table in projection.tables:
         _create_table(cursor, table, table_name(table.name, generation))

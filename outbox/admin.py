@@ -5,7 +5,7 @@ from typing import Any, ClassVar, cast
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
@@ -14,17 +14,16 @@ from .models import DeadLetter, LoggedEvent, OperatorAction, OutboxMessage
 
 
 class PositionPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts the whole log by its head, as positions are dense; counting rows would read all of it."""
+    """Counts the log by its ends, as positions are dense; counting rows would read all of it."""
 
     @cached_property
     def count(self) -> int:
         """Say how many events there are to page through."""
         events = cast("QuerySet[LoggedEvent]", self.object_list)
-        return (
-            super().count
-            if events.query.where
-            else LoggedEvent.objects.aggregate(head=Max("position"))["head"] or 0
-        )
+        if events.query.where:
+            return super().count
+        ends = LoggedEvent.objects.aggregate(first=Min("position"), last=Max("position"))
+        return ends["last"] - ends["first"] + 1 if ends["last"] else 0
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -10,6 +10,8 @@ from django.db.migrations.state import ProjectState
 
 from orders_read.generations import CreateReadModels, create_generation, show_generation
 from orders_read.projections.product_sales import projection as product_sales
+from outbox import retention
+from outbox.exceptions import LogIsPruned
 from outbox.models import Generation
 from outbox.subscribers import projections
 
@@ -85,6 +87,16 @@ def test_a_second_generation_is_built_beside_the_live_one_and_shown_later(twin):
         show_generation(cursor, TWIN, 2)
         cursor.execute(f"SELECT count(*) FROM read_{NAME}")
         assert cursor.fetchone() == (1,)
+
+
+def test_none_is_begun_on_a_log_that_was_pruned(twin, monkeypatch):
+    migrate(twin.database_forwards)
+    monkeypatch.setattr(retention, "pruned_up_to", lambda _: 10)
+
+    with pytest.raises(LogIsPruned), connection.cursor() as cursor:
+        create_generation(cursor, TWIN, 2, "building")
+
+    assert f"read_{NAME}_g2" not in relations()
 
 
 def test_dropping_takes_every_generation_and_its_checkpoints(twin):

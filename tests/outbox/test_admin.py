@@ -43,6 +43,15 @@ def test_the_log_can_be_searched_by_aggregate(staff: Client, filled: World) -> N
     assert "1 event" in page(staff, "loggedevent_changelist", q="2")
 
 
+def test_what_is_left_of_a_pruned_log_is_counted(staff: Client, small_partitions: World) -> None:
+    small_partitions.commit(*((1, version) for version in range(1, 16)))
+    relay, connection = Relay(), small_partitions.worker()
+    while relay.run_once(connection):
+        pass
+    small_partitions.watcher.execute("ALTER TABLE event_log DETACH PARTITION event_log_p1 CONCURRENTLY")
+    assert "5 events" in page(staff, "loggedevent_changelist")
+
+
 def test_an_event_and_a_message_can_be_looked_at(staff: Client, filled: World) -> None:
     assert "ParcelMoved" in page(staff, "loggedevent_change", 1)
     assert "ParcelMoved" in page(staff, "outboxmessage_changelist")

@@ -27,7 +27,8 @@ RANGE = "position > $1::bigint AND position <= $2::bigint"
 RANGE_LESS_PARKED = f"""{RANGE} AND NOT EXISTS (
        SELECT FROM dead_letters AS letter
         WHERE letter.subscriber = $3::text AND letter.generation = $4::int AND letter.state IN ('waiting', 'parked')
-          AND letter.aggregate_type = event_log.aggregate_type AND letter.aggregate_id = event_log.aggregate_id)"""
+          AND letter.aggregate_type = event_log.aggregate_type AND letter.aggregate_id = event_log.aggregate_id
+          AND letter.position <= event_log.position)"""
 ONE_EVENT = "position = $1::bigint"
 
 STATEMENTS = """

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from outbox import bell, lag
+from outbox.exceptions import TablesAreLocked
 
 REDIS_TIMEOUT_SECONDS = 0.05
 
@@ -33,7 +34,7 @@ def ready(_request: HttpRequest) -> JsonResponse:
     try:
         report = {"database": "ok", "migrations": _migrations()}
         if report["migrations"] == "ok":
-            report |= {"redis": _redis(), "delivery": lag.worst().name.lower()}
+            report |= {"redis": _redis(), "delivery": _delivery()}
     except DatabaseError:
         connection.close()
         report = {"database": "unreachable"}
@@ -55,6 +56,13 @@ def _migrations() -> str:
             return "not applied"
         _migrated.add(connection.alias)
     return "ok"
+
+
+def _delivery() -> str:
+    try:
+        return lag.worst().name.lower()
+    except TablesAreLocked:
+        return "locked"
 
 
 def _redis() -> str:

@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 
 from .advice import describe, title
 from .connection import one_value
+from .exceptions import TablesAreLocked
 from .lag import Lag, Look, Status, look
 from .options import options
 from .statements import statement
@@ -31,6 +32,7 @@ MOST_CALLS = 4
 FAREWELL_SECONDS = 2.0
 
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock($1::int, 0)"
+OPEN = "SELECT subject, kind, detail FROM alarm_episodes WHERE ended_at IS NULL AND kind <> 'locked'"
 EPISODES = statement("alarm_episodes")
 
 # What mends itself, and what a person has asked for, is shown by `delivery_status` and does not ring.
@@ -42,7 +44,7 @@ class Alarm:
     """What a hook is told: a trouble of a subscriber has begun, or is over.
 
     `subject` names the subscriber, `kind` the status in lower case; `detail` is a sentence for people, of the moment
-    when it began.
+    when it began. Of `delivery` as a whole the kind `locked` is told: nobody can see how it does.
     """
 
     subject: str
@@ -78,7 +80,7 @@ class Watch:
         with connection.transaction(), psycopg.RawCursor(connection) as cursor:
             if not one_value(cursor.execute(TRY_LOCK, [ALARM_LOCK])):
                 return
-            changes = _change_episodes(cursor, look(connection))
+            changes = _change_episodes(connection, cursor)
         if changes:
             self._ring(changes)
 
@@ -112,14 +114,17 @@ def check_alarms(connection: psycopg.Connection[Any]) -> None:
 WATCH = Watch()
 
 
-def _change_episodes(cursor: psycopg.RawCursor[Any], found: Look) -> list[Alarm]:
-    """Begin and end episodes, and return what changed."""
-    troubles = list(_troubles(found))
+def _change_episodes(connection: psycopg.Connection[Any], cursor: psycopg.RawCursor[Any]) -> list[Alarm]:
+    """Look, begin and end episodes, and return what changed; what cannot be looked at goes on, whatever it was."""
+    try:
+        troubles = _troubles(look(connection))
+    except TablesAreLocked as error:
+        troubles = [*cursor.execute(OPEN).fetchall(), ("delivery", "locked", str(error))]
     columns = [list(column) for column in zip(*troubles, strict=True)] or [[], [], []]
     return [Alarm(*row) for row in cursor.execute(EPISODES, columns).fetchall()]
 
 
-def _troubles(found: Look) -> Sequence[tuple[str, str, str]]:
+def _troubles(found: Look) -> list[tuple[str, ...]]:
     return [
         (title(lag), trouble.name.lower(), describe(lag, trouble))
         for lag in found.subscribers

@@ -11,6 +11,7 @@ OutboxError
 ├── LogIsRead            somebody reads the log for so long that a partition cannot be detached or attached
 ├── ForeignRows          a table is to become a partition and does not hold exactly the events of its positions
 ├── RetentionAtWork      the log is being pruned already, or about to be read whole
+├── TablesAreLocked      somebody keeps a look at the tables of delivery waiting
 ├── InvalidToken         a consistency token that this system did not sign
 └── PublishingFailed     a subscriber outside the database did not take an event
     ├── EventRefused           it takes others, but not this one
@@ -59,6 +60,10 @@ class UnknownSubscribers(OutboxError):
 
 class TooManyParked(OutboxError):
     """The subscriber fails at too many aggregates: it stops, as the fault is hardly that of single events."""
+
+
+class TablesAreLocked(OutboxError):
+    """Somebody holds a lock on the tables of delivery: nobody can see how it does. `manage.py doctor` says who."""
 
 
 class InvalidToken(OutboxError):

@@ -6,14 +6,18 @@ from enum import IntEnum
 from typing import Any
 
 import psycopg
+from django.db import OperationalError, transaction
 from django.db import connection as default_connection
 
+from .exceptions import TablesAreLocked
 from .heartbeats import ALIVE_SECONDS
 from .options import options
 from .statements import statement
 from .subscribers import projections
 
 LAG = statement("lag").format(alive_seconds=ALIVE_SECONDS)
+# A look must not hang behind somebody's lock: whoever looks wants to know at once.
+LIMIT = "SET LOCAL lock_timeout = '2s'"
 OF_ALL = ("head", "messages", "workers", "silent_seconds")
 
 
@@ -133,9 +137,14 @@ class Look:
 def look(connection: psycopg.Connection[Any] | None = None) -> Look:
     """Say where every subscriber stands, and which projection of the settings has no tables yet; one statement.
 
-    Without a connection of a worker it is read on Django's.
+    Without a connection of a worker it is read on Django's. Raises TablesAreLocked rather than wait for long.
     """
-    rows = _rows(connection)
+    try:
+        rows = _rows(connection)
+    except (OperationalError, psycopg.errors.LockNotAvailable) as error:
+        if isinstance(error.__cause__ or error, psycopg.errors.LockNotAvailable):
+            raise TablesAreLocked from error
+        raise
     found = [_lag(row) for row in rows if row["subscriber"] is not None]
     fed = {lag.subscriber for lag in found if lag.state == "live"}
     missing = [_missing(one.name) for one in projections() if one.name not in fed]
@@ -160,11 +169,18 @@ def sla_seconds(subscriber: str) -> float:
 
 
 def _rows(connection: psycopg.Connection[Any] | None) -> list[dict[str, Any]]:
-    cursor = psycopg.RawCursor(connection) if connection else default_connection.cursor()
-    with cursor:
-        cursor.execute(LAG)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    if connection is not None:
+        with connection.transaction(), psycopg.RawCursor(connection) as cursor:
+            return _read(cursor)
+    with transaction.atomic(), default_connection.cursor() as cursor:
+        return _read(cursor)
+
+
+def _read(cursor: Any) -> list[dict[str, Any]]:
+    cursor.execute(LIMIT)
+    cursor.execute(LAG)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _lag(row: dict[str, Any]) -> Lag:

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from . import bell
+from .exceptions import TablesAreLocked
 from .lag import Lag, Look, Status, look
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class DeliveryCollector(Collector):
         yield _bell_errors()
         try:
             found = look()
-        except DatabaseError as error:
+        except (DatabaseError, TablesAreLocked) as error:
             connection.close()
             logger.warning("no figures of delivery: %s", str(error).strip())
             yield _gauge("outbox_scrape_succeeded", "Whether delivery could be looked at.", 0)

@@ -54,7 +54,8 @@ def _examine(name: str, part: Part) -> list[Finding]:
             cursor.execute(LIMITS)
             return list(part(cursor))
     except Error as error:
-        connection.close_if_unusable_or_obsolete()
+        if not connection.is_usable():
+            connection.close()
         return [_not_examined(name, error)]
 
 

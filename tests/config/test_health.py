@@ -1,7 +1,8 @@
 """Load balancers learn whether a process lives and whether it can serve."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -57,6 +58,18 @@ def test_whatever_is_the_matter_with_delivery_degrades_and_no_more(
     monkeypatch.setattr(health.lag, "worst", lambda: status)
     code, report = ready()
     assert (code, report["status"], report["delivery"]) == (200, "degraded", status.name.lower())
+
+
+def test_tables_that_somebody_locked_degrade(
+    database: None,
+    redis_server: redis.Redis,
+    second_connection: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health.lag, "LIMIT", "SET LOCAL lock_timeout = '50ms'")
+    second_connection().execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
+    code, report = ready()
+    assert (code, report["status"], report["delivery"]) == (200, "degraded", "locked")
 
 
 def test_without_migrations_a_process_is_not_ready(database: None, monkeypatch: pytest.MonkeyPatch) -> None:

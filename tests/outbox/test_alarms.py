@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from pytest_django import Settings
 
-from outbox import alarms
+from outbox import alarms, lag
 from outbox.alarms import ALARM_LOCK, Alarm, Watch, check_alarms
 from tests.mutants import alarms as mutants
 from tests.outbox.test_lag import OLD_GENERATIONS, OLD_MESSAGES, PARK, PAUSE, deliver, fail
@@ -184,6 +184,22 @@ def test_the_hook_is_told_what_is_the_matter(world: World) -> None:
     assert [
         Alarm("seen", "parked", "1 aggregate is parked behind an event that waits for a person", False)
     ] == RUNG
+
+
+def test_tables_that_somebody_locked_ring_and_end_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lag, "LIMIT", "SET LOCAL lock_timeout = '50ms'")
+    watch, holder = Watch(), world.writer()
+    park(world)
+    assert rung(watch, world.watcher) == [("seen", "parked", False)]
+
+    holder.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
+    locked = rung(watch, world.watcher, looks=2)
+    holder.rollback()
+
+    assert locked == [("delivery", "locked", False)]
+    assert rung(watch, world.watcher) == [("delivery", "locked", True)]
 
 
 def test_a_worker_looks_every_few_seconds_only(

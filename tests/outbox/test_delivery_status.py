@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, ProgrammingError
 from pytest_django import Settings
 
+from outbox import lag
+from outbox.exceptions import TablesAreLocked
 from outbox.heartbeats import Heartbeat
 from outbox.lag import Status
 from outbox.management.commands import delivery_status
@@ -22,6 +25,7 @@ from tests.outbox.test_lag import (
     OLD_MESSAGES,
     PARK,
     PAUSE,
+    STAND,
     deliver,
     fail,
     heart,  # noqa: F401 – a fixture
@@ -135,13 +139,42 @@ def test_the_json_keeps_its_form(world: World) -> None:
     assert [set(one) for one in report["subscribers"]] == [FIELDS]
 
 
-def test_a_database_that_is_away_is_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    def away() -> None:
-        raise delivery_status.OperationalError("connection refused")
+@pytest.mark.usefixtures("heart")
+def test_positions_are_exact_however_large_they_are(world: World) -> None:
+    world.ask(STAND, "seen", 2**53 + 1)
 
-    monkeypatch.setattr(delivery_status, "look", away)
+    assert json.loads(status("--json")[1])["subscribers"][0]["position"] == "9007199254740993"
 
-    assert status() == (3, "")
+
+@pytest.mark.parametrize(
+    ("error", "code", "name", "step"),
+    [
+        (OperationalError("connection refused"), 3, "unreachable", "start PostgreSQL"),
+        (ProgrammingError("no such table"), 2, "not migrated", "manage.py migrate"),
+        (TablesAreLocked(), 2, "locked", "manage.py doctor"),
+    ],
+)
+def test_a_look_that_fails_is_told_in_the_same_form(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, code: int, name: str, step: str
+) -> None:
+    def fail_to_look() -> None:
+        raise error
+
+    monkeypatch.setattr(delivery_status, "look", fail_to_look)
+
+    left, page = status()
+    report = json.loads(status("--json")[1])
+
+    assert (left, report["exit_code"], report["status"]) == (code, code, name.replace(" ", "_"))
+    assert page.startswith(f"{name}: ")
+    assert step in page.splitlines()[-1]
+
+
+def test_a_look_does_not_wait_for_a_lock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lag, "LIMIT", "SET LOCAL lock_timeout = '50ms'")
+    world.writer().execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
+
+    assert status()[0] == 2
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon"])

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import OperationalError, connection
+from django.db import DatabaseError, ProgrammingError, connection
 
 from outbox.advice import describe, next_step, title
+from outbox.exceptions import TablesAreLocked
 from outbox.lag import Lag, Look, Status, look
 
 ROW = "{:<32} {:<9} {:>10} {:>10} {:>8} {:>10} {:>8} {:>7}  {}"
@@ -17,14 +18,13 @@ HEAD = ROW.format(
     "subscriber", "state", "checkpoint", "events", "oldest", "SLA", "retried", "parked", "status"
 )
 CLEAR = "\x1b[H\x1b[2J"
-UNREACHABLE = 3
 
 
 class Command(BaseCommand):
     help = (
         "Show how far every subscriber is behind, messages not yet relayed included, what keeps it, and what to do. "
         "Exit code 0: all is well; 1: some are behind, paused or try events again; 2: one is stalled, failing or "
-        "missing, or events wait for a person; 3: no worker runs, or the database cannot be reached."
+        "missing, events wait for a person, or the tables are locked; 3: no worker runs, or the database is away."
     )
 
     requires_system_checks = ()  # it must tell how things stand when the settings are wrong too
@@ -53,15 +53,35 @@ class Command(BaseCommand):
         """Look, keep the exit code, and write; in this order, as Ctrl-C may come at any time."""
         try:
             found = look()
-        except OperationalError as error:
+        except (DatabaseError, TablesAreLocked) as error:
             connection.close()
-            self._code = UNREACHABLE
-            self.stderr.write(f"The database cannot be reached: {str(error).strip()}")
+            self._show_failure(error, as_json=as_json)
             return
         self._code = found.status.exit_code
         if again and self.stdout.isatty():
             self.stdout.write(CLEAR, ending="")
         self.stdout.write(_json(found, None if again else 2) if as_json else _page(found))
+
+    def _show_failure(self, error: Exception, *, as_json: bool) -> None:
+        """Say why nothing can be said, in the same form."""
+        status, self._code, step = _failure(error)
+        text = str(error).strip().partition("\n")[0]
+        if as_json:
+            report = {"status": status, "exit_code": self._code, "error": text, "next": step}
+            self.stdout.write(json.dumps(report))
+        else:
+            self.stdout.write(f"{status.replace('_', ' ')}: {text}\nNext: {step}")
+
+
+def _failure(error: Exception) -> tuple[str, int, str]:
+    """Give the status, the exit code and the next step of a look that failed."""
+    match error:
+        case TablesAreLocked():
+            return "locked", 2, "`manage.py doctor` says who holds the lock."
+        case ProgrammingError():
+            return "not_migrated", 2, "`manage.py migrate`: the tables are not those that this code wants."
+        case _:
+            return "unreachable", 3, "start PostgreSQL, or name the right one in DATABASE_URL."
 
 
 def _seconds(text: str) -> float:
@@ -75,13 +95,17 @@ def _json(found: Look, indent: int | None) -> str:
     report = {
         "status": found.status.name.lower(),
         "exit_code": found.status.exit_code,
-        "log_head": found.head,
+        "log_head": str(found.head),
         "outbox_messages": found.messages,
         "workers": found.workers,
         "silent_seconds": found.silent_seconds,
         "next": next_step(found),
         "subscribers": [
             asdict(lag)
+            | {
+                "position": str(lag.position),
+                "head": str(lag.head),
+            }  # beyond 2^53 a number would not be exact
             | {"status": lag.status.name.lower(), "troubles": [one.name.lower() for one in lag.troubles]}
             for lag in found.subscribers
         ],

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from . import attempts, checkpoints, dead_letters, failures
+from . import attempts, changes, checkpoints, dead_letters, failures
 from .attempts import Attempts
 from .connection import connect, pipelined_transaction
 from .dead_letters import DeadLetter, EventRef, Failure, failure_of
@@ -272,10 +272,13 @@ class CarefulEngine:
             self._attempts = Attempts()
             self._careful = CarefulDelivery(connect(self._application_name), self._attempts)
         try:
-            return self._careful.run_due(is_stopping)
+            moved = self._careful.run_due(is_stopping)
+            if moved:  # who returns to the common rounds may be behind, and engines at rest do not know
+                self._careful.connection.execute(changes.MOVE)
         except psycopg.OperationalError:
             self.close()
             raise
+        return moved
 
     def close(self) -> None:
         """Close the connections; the next drain opens others, and is another owner of its attempts."""

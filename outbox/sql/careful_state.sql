@@ -12,4 +12,5 @@ SELECT fed.statements_hash, standing.position, (SELECT coalesce(max(position), 0
          ON attempt.from_position = standing.position AND attempt.owner <> $3::uuid
             AND fed.projection || ' ' || fed.generation = ANY (attempt.members)
  WHERE fed.projection = $1::text AND fed.generation = $2::int AND fed.state IN ('live', 'kept')
+   AND NOT EXISTS (SELECT FROM paused_subscribers AS paused WHERE paused.subscriber = fed.projection)
  GROUP BY fed.projection, fed.generation, fed.statements_hash, standing.position

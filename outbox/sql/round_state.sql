@@ -12,3 +12,4 @@ SELECT fed.projection, fed.generation, fed.statements_hash, standing.position,
                                   WHERE subscriber = fed.projection AND generation = fed.generation
                                   ORDER BY from_position DESC LIMIT 1), 0) AS position) AS standing
  WHERE fed.state IN ('live', 'kept')
+   AND NOT EXISTS (SELECT FROM paused_subscribers AS paused WHERE paused.subscriber = fed.projection)

@@ -3,10 +3,13 @@
 from django.db import connection
 
 from outbox import pauses
-from outbox.delivery import LOCK
+from outbox.delivery import LOCK, STATE
 
-# Takes everybody, paused or not.
-HEEDLESS_LOCK = "\n".join(line for line in LOCK.splitlines() if "paused_subscribers" not in line)
+# Take everybody, paused or not.
+HEEDLESS_LOCK, HEEDLESS_STATE = (
+    "\n".join(line for line in statement.splitlines() if "paused_subscribers" not in line)
+    for statement in (LOCK, STATE)
+)
 
 
 def pause_at_once(names: list[str], reason: str, actor: str) -> None:

@@ -14,7 +14,7 @@ from outbox import bell, delivery
 from outbox.delivery import Delivery
 from outbox.folding import hold
 from outbox.pauses import pause, paused, resume
-from tests.mutants.pauses import HEEDLESS_LOCK, pause_at_once
+from tests.mutants.pauses import HEEDLESS_LOCK, HEEDLESS_STATE, pause_at_once
 from tests.outbox.conftest import Subscribe
 from tests.outbox.guarantees import Broken, expect
 from tests.outbox.world import World, seen, wait_until
@@ -74,8 +74,17 @@ def test_a_delivery_that_asks_nobody_whether_it_is_paused_is_caught(
 ) -> None:
     subscribe(seen("other"))
     monkeypatch.setattr(delivery, "LOCK", HEEDLESS_LOCK)
+    monkeypatch.setattr(delivery, "STATE", HEEDLESS_STATE)
     with pytest.raises(Broken):
         leaves_the_paused_alone(world)
+
+
+def test_a_pause_is_seen_by_a_round_that_has_just_taken_its_locks(
+    world: World, subscribe: Subscribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe(seen("other"))
+    monkeypatch.setattr(delivery, "LOCK", HEEDLESS_LOCK)  # what it sees is older than the lock
+    leaves_the_paused_alone(world)
 
 
 def waits_for_the_round_at_work(world: World, pause_one: Callable[[list[str], str, str], Any]) -> None:

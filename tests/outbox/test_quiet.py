@@ -20,6 +20,12 @@ POLLS = 20
 FLUSH = "SELECT pg_stat_force_next_flush()"
 TOUCHED = "SELECT coalesce(sum(hits + reads), 0) FROM pg_stat_get_backend_io($1::int)"
 
+FAILURE = """
+INSERT INTO delivery_failures
+       (subscriber, generation, from_position, to_position, attempts, error_type, error_message, next_attempt_at)
+VALUES ('seen', 1, 0, 1, 1, 'ValueError', 'bad', clock_timestamp()) RETURNING 1
+"""
+
 Make = Callable[[], Engine]
 
 
@@ -169,6 +175,21 @@ def test_what_changed_without_a_word_is_found_after_a_while(
     world.watcher.execute("DELETE FROM paused_subscribers")
     tested.drain()
     assert world.versions() == {1: [1]}
+
+
+def test_who_returns_from_careful_delivery_is_found(
+    world: World, made: list[Engine], settings: Settings
+) -> None:
+    settings.OUTBOX = settings.OUTBOX | {"BATCH_SIZE": 1}
+    tested = resting()
+    made.append(tested)
+    world.ask(FAILURE)
+    world.commit((1, 1), (1, 2), (1, 3))
+    come_to_rest(tested)
+    with closing(CarefulEngine("tested")) as careful:
+        assert careful.drain() == 1
+    tested.drain()
+    assert world.versions() == {1: [1, 2, 3]}
 
 
 def test_who_is_called_by_a_bell_always_looks(world: World, made: list[Engine]) -> None:

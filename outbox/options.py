@@ -14,10 +14,17 @@ class Options:
     `subscribers` are dotted paths to `Projection` objects; with no `redis_url` there is no bell; `queue` is the RQ
     queue of the drain jobs; a subscriber with work waiting counts as stalled when its checkpoint has not moved for
     `stall_seconds`; `sla_seconds` says for each subscriber, or as `default`, how old an undelivered event may be.
-    `alarm_hook` is the dotted path of a function that takes an `Alarm`. `events` is the dotted path of a mapping
-    from each known event type to its newest schema version. An event that fails is tried `max_attempts` times in
-    all; a subscriber that fails at more than `most_parked` aggregates stops. A round may take
-    `round_timeout_seconds`, a projection that is alone in its round longer: `statement_timeout_seconds`.
+    `alarm_hook` is the dotted path of a function that takes an `Alarm`.
+
+    `events` is the dotted path of a mapping from each known event type to its newest schema version. An event
+    that fails is tried `max_attempts` times in all; a subscriber that fails at more than `most_parked` aggregates
+    stops. A round may take `round_timeout_seconds`, a projection that is alone in its round longer:
+    `statement_timeout_seconds`.
+
+    `publishers` names the code of each kind of subscriber outside the database; `publisher_threads` are as many of
+    their partitions as are served at once by a process. `webhook_retry_seconds` are the pauses between the attempts at
+    an event that an endpoint refuses, by default those that Standard Webhooks recommends; `webhook_allowed_networks`
+    are private networks (CIDR) that endpoints may be in, and to which plain HTTP is allowed.
     """
 
     subscribers: tuple[str, ...] = ()
@@ -38,13 +45,23 @@ class Options:
     statement_timeout_seconds: float = 120.0
     bell_timeout_seconds: float = 0.05
     keep_events_days: float | None = None
+    publishers: Mapping[str, str] = field(default_factory=dict)
+    publisher_threads: int = 8
+    publisher_first_pause_seconds: float = 1.0
+    publisher_longest_pause_seconds: float = 300.0
+    webhook_retry_seconds: tuple[float, ...] = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+    webhook_allowed_networks: tuple[str, ...] = ()
+    webhook_connect_timeout_seconds: float = 5.0
+    webhook_timeout_seconds: float = 15.0
+    webhook_longest_retry_after_seconds: float = 3_600.0
+    webhook_delivery_days: float = 30.0
     chores: Mapping[str, float] = field(default_factory=dict)
 
 
 def options() -> Options:
     """Read `settings.OUTBOX`; unknown keys are left to the system checks."""
     given: dict[str, Any] = getattr(settings, "OUTBOX", {})
-    known = {one.name: given[one.name.upper()] for one in fields(Options) if one.name.upper() in given}
+    known = {each.name: given[each.name.upper()] for each in fields(Options) if each.name.upper() in given}
     if "subscribers" in known:
         known["subscribers"] = tuple(known["subscribers"])
     return Options(**known)

@@ -45,8 +45,7 @@ def is_allowed(address: Address, *, plain: bool = False) -> bool:
     address = _embedded(address)
     if any(address in network for network in _allowed_networks(address.version)):
         return True
-    is_public = address.is_global and not (address.is_multicast or address.is_reserved)
-    return not plain and is_public and not any(address in network for network in NEVER)
+    return not plain and _is_public(address)
 
 
 def allowed_addresses(host: str, port: int, timeout_seconds: float, *, plain: bool) -> list[str]:
@@ -96,6 +95,11 @@ def _check_host(host: str, *, plain: bool) -> None:
             if not plain
             else f"Use https://: {host} is not in WEBHOOK_ALLOWED_NETWORKS."
         )
+
+
+def _is_public(address: Address) -> bool:
+    is_special = address.is_multicast or address.is_reserved or any(address in network for network in NEVER)
+    return address.is_global and not is_special
 
 
 def _embedded(address: Address) -> Address:

@@ -21,13 +21,12 @@ from outbox.connection import connect
 from outbox.publishers import endpoints, jobs, lanes
 from outbox.publishers.lanes import Lane
 from outbox.publishers.loop import PublisherLoop
-from tests.outbox.processes import database_url
+from tests.outbox.processes import database_url, ends_softly
 from tests.outbox.publishers.conftest import ACTOR, Shop
 from tests.outbox.world import wait_until
 from tests.webhook_receiver import TAKEN, Answer, WebhookReceiver
 
 KNOWN = "OrderPlaced"  # a process runs with the settings of the shop, and they know no parcels
-STOP_SECONDS = 10
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -89,10 +88,7 @@ def test_a_process_is_woken_by_what_happens_and_ends_softly(shop: Shop, start: S
     for version in (1, 2):
         shop.log((1, version), event_type=KNOWN)
         assert wait_until(lambda: shop.checkpoint() == version, seconds=20)  # noqa: B023 – called at once
-    process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=STOP_SECONDS)
-    assert process.returncode == 0, output
-    assert "Traceback" not in output
+    ends_softly(process)
     assert shop.world.ask("SELECT kind FROM delivery_workers") == []
 
 
@@ -102,9 +98,7 @@ def test_a_process_ends_in_time_while_an_endpoint_does_not_answer(shop: Shop, st
     shop.log((1, 1), event_type=KNOWN)
     process = start()
     assert wait_until(lambda: len(shop.receiver.seen) == 1, seconds=20)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=STOP_SECONDS)
-    assert process.returncode == 0
+    ends_softly(process)
     # and that it ended is nobody's failure
     assert shop.world.ask("SELECT * FROM delivery_attempts") == []
     assert shop.breaker() == []

@@ -1,15 +1,20 @@
 """Events reach an endpoint in order and at least once, whatever it does; a failure stops no more than it must."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from pytest_django import Settings
 
 from outbox import retry
-from outbox.publishers import endpoints, webhooks
+from outbox.connection import connect
+from outbox.publishers import breaker, endpoints, webhooks
 from outbox.publishers.breaker import State, state_of
+from outbox.publishers.contract import Event
+from outbox.publishers.webhooks import WebhookTarget
 from outbox.retry import Selection
 from tests.outbox.publishers.conftest import ACTOR, Shop
+from tests.outbox.world import wait_until
 from tests.webhook_receiver import TAKEN, Answer
 
 
@@ -175,22 +180,19 @@ def test_an_event_over_which_the_endpoint_falls_is_told_from_an_endpoint_that_is
     assert shop.receiver.versions()[3] == [1]
 
 
-def test_only_one_trial_is_made_however_many_partitions_there_are(shop: Shop) -> None:
-    shop.endpoint(partitions=2)
+def test_only_one_trial_is_made_however_many_workers_want_to(shop: Shop) -> None:
+    shop.endpoint()
     shop.receiver.answer(Answer(503))
-    shop.log(*((aggregate, 1) for aggregate in range(1, 9)))
-    shop.deliver(partition=0, partitions=2)
+    shop.log((1, 1))
+    shop.deliver()
     shop.let_time_pass()
 
-    # when one partition has taken the trial and is still at it
-    shop.world.ask(
-        "UPDATE delivery_failures SET next_attempt_at = clock_timestamp() + interval '1 minute' RETURNING 1"
-    )
-
-    # then the other makes none
-    seen = len(shop.receiver.seen)
-    shop.deliver(partition=1, partitions=2)
-    assert len(shop.receiver.seen) == seen
+    with connect("one") as one, connect("another") as another:
+        assert breaker.claim_trial(one, "shop", 60)
+        assert not breaker.claim_trial(another, "shop", 60)
+        # and should the first die over it, another comes after a while
+        shop.let_time_pass()
+        assert breaker.claim_trial(another, "shop", 60)
 
 
 def test_the_states_of_a_breaker_have_names() -> None:
@@ -295,6 +297,52 @@ def test_an_endpoint_that_refuses_everything_is_put_off_as_a_whole(shop: Shop, s
 
     assert len(shop.letters()) == 3
     assert len(shop.breaker()) == 1
+
+
+class Death(BaseException):
+    """The end of a process, as far as one process can play it."""
+
+
+def dying(monkeypatch: pytest.MonkeyPatch, is_deadly: Callable[[Event], bool]) -> None:
+    """Let the process die in the place of handing over some events."""
+
+    def publish(self: WebhookTarget, events: Sequence[Event]) -> None:
+        if any(map(is_deadly, events)):
+            raise Death
+        original(self, events)
+
+    original = WebhookTarget.publish
+    monkeypatch.setattr(WebhookTarget, "publish", publish)
+
+
+def test_a_death_before_the_effect_loses_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.endpoint()
+    shop.log((1, 1), (1, 2), (1, 3))
+    with monkeypatch.context() as patch:
+        dying(patch, lambda event: event.aggregate_version == 3)
+        with pytest.raises(Death):
+            shop.deliver()
+
+    assert wait_until(lambda: shop.deliver() > 0, seconds=3)
+
+    assert list(dict.fromkeys(shop.receiver.versions()[1])) == [1, 2, 3]
+    assert shop.checkpoint() == 3
+
+
+def test_an_event_over_which_every_process_dies_is_parked(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.endpoint()
+    dying(monkeypatch, lambda event: event.aggregate_id == 1)
+    shop.log((1, 1), (2, 1))
+
+    for _ in range(3):  # with others, then alone, then alone again
+        with pytest.raises(Death):
+            shop.deliver()
+    shop.deliver()
+
+    assert shop.letters() == [(1, "waiting", 1)]
+    assert shop.receiver.versions() == {2: [1]}
 
 
 def test_an_event_that_was_alone_when_the_process_died_twice_is_parked(shop: Shop) -> None:

@@ -67,7 +67,7 @@ def plan(connection: Connection, before: datetime) -> Plan:
     Reads each of them whole. Stops at the first that must stay, and always at the one that holds the head.
     """
     cursor = psycopg.RawCursor(connection)
-    standings = [Standing(*row) for row in cursor.execute(STANDINGS).fetchall()]
+    readers = standings(connection)
     head = int(one_value(cursor.execute(HEAD)))
     found: list[Partition] = []
     for partition in partitions.attached(cursor):
@@ -75,11 +75,21 @@ def plan(connection: Connection, before: datetime) -> Plan:
             continue
         if partition.beyond > head or newest_event(connection, partition) >= before:
             break
-        holders = tuple(one for one in standings if one.position < partition.last)
+        holders = tuple(one for one in readers if one.position < partition.last)
         if holders:
             return Plan(tuple(found), partition, holders)
         found.append(partition)
     return Plan(tuple(found))
+
+
+def standings(connection: Connection) -> list[Standing]:
+    """List who reads the log, the one that needs most of it first."""
+    return [Standing(*row) for row in psycopg.RawCursor(connection).execute(STANDINGS).fetchall()]
+
+
+def publisher_standing(connection: Connection, subscriber: str) -> int:
+    """Say up to which position a publisher that is enabled needs the log no more."""
+    return {one.reader: one.position for one in standings(connection)}[f"publisher {subscriber}"]
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from .. import actions, history
+from .. import actions, history, retention
 from ..changes import announce
-from ..exceptions import PublishingFailed, UnknownSubscribers
+from ..exceptions import LogIsPruned, PublishingFailed, UnknownSubscribers
 from ..models import LoggedEvent
 from ..subscribers import projections
 from . import lanes, webhooks
@@ -70,6 +70,8 @@ def add(
     check_name(name)
     check_url(url)
     from_position = 0 if from_beginning else history.head()
+    if from_beginning:
+        _require_log_after(0)
     secret = new_secret()
     PublisherRow.objects.create(
         subscriber=name, kind=KIND, partitions=partitions, from_position=from_position
@@ -112,11 +114,15 @@ def rotate_secret(actor: str, name: str, keep_hours: float = KEEP_SECRET_HOURS) 
 
 @transaction.atomic
 def enable(actor: str, name: str) -> None:
-    """Give an endpoint events again, beginning with those that it missed; at once, whatever failed before."""
+    """Give an endpoint events again, beginning with those that it missed; at once, whatever failed before.
+
+    Raises ValueError when they were pruned meanwhile.
+    """
     endpoint = _locked(name)
     endpoint.disabled_reason = ""
     endpoint.save(update_fields=["disabled_reason"])
     PublisherRow.objects.filter(subscriber=name).update(is_enabled=True)
+    _require_log_after(retention.publisher_standing(_raw(), name))
     _execute(FORGET_FAILURE, name)
     _tell(actor, "enable_webhook", name)
 
@@ -163,6 +169,7 @@ def replay_from(actor: str, name: str, position: int) -> int:
     """
     if not 1 <= position <= history.head() + 1:
         raise ValueError(f"Give a position from 1 to {history.head()}, where the log ends.")
+    _require_log_after(position - 1)
     _locked(name)
     lanes.hold(_raw(), name)
     publisher = PublisherRow.objects.get(subscriber=name)
@@ -261,6 +268,15 @@ def _lane_names(publisher: PublisherRow) -> list[str]:
         lanes.Lane(publisher.subscriber, publisher.kind, partition, publisher.partitions).name
         for partition in range(publisher.partitions)
     ]
+
+
+def _require_log_after(position: int) -> None:
+    """Raise ValueError where an endpoint would miss events that were pruned; none are until the transaction ends."""
+    try:
+        retention.require_log_after(_raw(), position)
+    except LogIsPruned as error:
+        first = int(str(error.details["pruned_up_to"])) + 1
+        raise ValueError(f"The log begins at position {first}: attach what was pruned first.") from error
 
 
 def _raw() -> psycopg.Connection[Any]:

@@ -127,7 +127,8 @@ def fold(low: int, high: int, **instead: str) -> None:
     with connection.cursor() as cursor:
         for projection in projections():
             for table in projection.tables:
-                statement = executable(instead.get(table.name, table.fold), table_name(table.name, 1), 1)
+                text = instead.get(table.name, table.fold)
+                statement = executable(text, table_name(table.name, 1), 1).of_range
                 cursor.execute(
                     statement.replace("%", "%%").replace("$1", "%(a)s").replace("$2", "%(b)s"),
                     {"a": low, "b": high},

@@ -36,6 +36,8 @@ FAREWELL_SECONDS = 1
 class WorkWorker(SimpleWorker):
     """Runs known jobs in its own process until a signal comes, whatever becomes of Redis meanwhile."""
 
+    max_connection_wait_time = RETRY_SECONDS
+
     def __init__(self, queues: Any, *args: Any, **kwargs: Any) -> None:
         kwargs |= {"serializer": JSONSerializer, "job_class": KnownJob, "worker_ttl": WORKER_TTL_SECONDS}
         super().__init__(queues, *args, **kwargs)

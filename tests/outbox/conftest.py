@@ -38,21 +38,25 @@ def bare_world(second_connection: Callable[[], Any]) -> Iterator[World]:
     keeper.execute(PUT_BACK)
 
 
+def register(world: World, projection: Projection, generation: int = 1, state: str = "live") -> list[str]:
+    """Make a projection's tables, have it fed, and return the names of the tables."""
+    names = [table_name(table.name, generation) for table in projection.tables]
+    for name, table in zip(names, projection.tables, strict=True):
+        world.watcher.execute(f"CREATE TABLE {name} ({table.columns_ddl})")
+    folds = zip(names, projection.tables, strict=True)
+    text = json.dumps([{"table": name, "sql": table.fold} for name, table in folds])
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    world.ask(REGISTER + " RETURNING 1", projection.name, generation, state, text, digest)
+    return names
+
+
 @pytest.fixture
 def subscribe(bare_world: World) -> Iterator[Subscribe]:
     """Give a function that makes a projection's tables and has it fed."""
     made: list[str] = []
 
     def make(projection: Projection, generation: int = 1, state: str = "live") -> None:
-        statements = []
-        for table in projection.tables:
-            name = table_name(table.name, generation)
-            bare_world.watcher.execute(f"CREATE TABLE {name} ({table.columns_ddl})")
-            made.append(name)
-            statements.append({"table": name, "sql": table.fold})
-        text = json.dumps(statements)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        bare_world.ask(REGISTER + " RETURNING 1", projection.name, generation, state, text, digest)
+        made.extend(register(bare_world, projection, generation, state))
 
     yield make
     for name in made:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from urllib.parse import quote
 
 import pytest
@@ -20,13 +21,13 @@ STOP_SECONDS = 10
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
-@pytest.fixture
-def start(bare_world: World) -> Iterator[Start]:
-    """Give a function that starts a process of manage.py on the database of the test."""
+@contextmanager
+def processes(database: str) -> Iterator[Start]:
+    """Lend a function that starts a process on a database; all are killed at the end."""
     started: list[subprocess.Popen[str]] = []
 
     def run(command: list[str], redis_url: str) -> subprocess.Popen[str]:
-        environment = os.environ | {"DATABASE_URL": database_url(), "REDIS_URL": redis_url}
+        environment = os.environ | {"DATABASE_URL": database, "REDIS_URL": redis_url}
         environment["DJANGO_SETTINGS_MODULE"] = "tests.outbox.worker_settings"
         process = subprocess.Popen(
             [sys.executable, *command],
@@ -43,6 +44,13 @@ def start(bare_world: World) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def start(bare_world: World) -> Iterator[Start]:
+    """Give a function that starts a process of manage.py on the database of the test."""
+    with processes(database_url()) as run:
+        yield run
 
 
 def database_url() -> str:

@@ -169,11 +169,12 @@ def _dashboard_of_order(
         row["units"] += event.units
         row["spent"] += event.total
         row["first_order_at"] = min(row["first_order_at"] or happened.at, happened.at)
-        row |= {
-            "last_order_at": happened.at,
-            "last_order_id": event.order_id,
-            "last_order_reference": event.reference,
-        }
+        if (happened.at, event.order_id) > (row["last_order_at"] or happened.at, row["last_order_id"] or 0):
+            row |= {
+                "last_order_at": happened.at,
+                "last_order_id": event.order_id,
+                "last_order_reference": event.reference,
+            }
     if isinstance(event, PaymentCharged):
         row["paid"] += event.amount
     if isinstance(event, OrderCancelled):

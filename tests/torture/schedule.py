@@ -4,7 +4,7 @@ What a step hits is found when it runs: `aim` picks among the orders that are kn
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
@@ -137,7 +137,7 @@ def clients() -> dict[str, str]:
     return http | {f"d{number}": "direct" for number in range(DIRECT_CLIENTS)}
 
 
-def make(seed: int, seconds: float, workload: str, kinds: Iterable[str]) -> Schedule:
+def make(seed: int, seconds: float, workload: str, kinds: Mapping[str, int]) -> Schedule:
     """Make the schedule of a seed."""
     steps = {
         client: tuple(_steps(Random(f"{seed} {client}"), seconds, WORKLOADS[workload], who))
@@ -147,21 +147,24 @@ def make(seed: int, seconds: float, workload: str, kinds: Iterable[str]) -> Sche
     return Schedule(seed=seed, seconds=seconds, workload=workload, steps=steps, faults=tuple(faults))
 
 
-def kinds_of(names: Iterable[str]) -> list[str]:
-    """Resolve profiles and single kinds of faults; raises KeyError for an unknown one."""
-    found = {kind for name in names for kind in PROFILES.get(name, (name,))}
-    for kind in found - NEMESES.keys():
+def kinds_of(text: str) -> dict[str, int]:
+    """Read `profile,kind,kind:4`: which faults, and how often each, 0 for its own rhythm; raises KeyError."""
+    found: dict[str, int] = {}
+    for word in text.split(","):
+        name, _, times = word.partition(":")
+        found |= {kind: int(times or 0) for kind in PROFILES.get(name, (name,))}
+    for kind in found.keys() - NEMESES.keys():
         raise KeyError(kind)
-    return [kind for kind in NEMESES if kind in found]
+    return found
 
 
-def _faults(random: Random, seconds: float, kinds: Iterable[str]) -> Iterator[Fault]:
+def _faults(random: Random, seconds: float, kinds: Mapping[str, int]) -> Iterator[Fault]:
     """Spread each kind over the run, one in each of as many equal shares; a long run gets one more than it needs."""
     least = LEAST_LONG + 1 if seconds >= LONG_SECONDS else LEAST_SHORT
     first, last = 0.05 * seconds, 0.85 * seconds
-    for kind in kinds:
+    for kind, times in kinds.items():
         every, shortest, longest = NEMESES[kind]
-        count = max(least, round(seconds / every))
+        count = times or max(least, round(seconds / every))
         share = (last - first) / count
         for number in range(count):
             at = first + (number + random.random()) * share

@@ -24,14 +24,17 @@ class Command(BaseCommand):
         parser.add_argument("--minutes", type=float, default=1.0)
         parser.add_argument("--workload", default="mixed", choices=sorted(WORKLOADS))
         parser.add_argument(
-            "--nemesis", default="all", metavar="N[,N...]", help=f"of {', '.join((*PROFILES, *NEMESES))}"
+            "--nemesis",
+            default="all",
+            metavar="N[:TIMES][,N...]",
+            help=f"of {', '.join((*PROFILES, *NEMESES))}",
         )
         parser.add_argument("--mutant", default="", help="take a safeguard out of the product first")
         parser.add_argument("--keep", action="store_true", help="keep histories and logs of a sound run too")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            kinds = kinds_of(options["nemesis"].split(","))
+            kinds = kinds_of(options["nemesis"])
         except KeyError as unknown:
             raise CommandError(f"There is no nemesis {unknown}.") from None
         schedule = make(options["seed"], options["minutes"] * 60, options["workload"], kinds)

@@ -24,9 +24,10 @@ def describe(lag: Lag, trouble: Status) -> str:
         case Status.PAUSED:
             return f"paused: {lag.paused}"
         case Status.STALLED:
-            return f"has not moved for {lag.still_seconds:.0f} s although {lag.events_behind} events wait"
+            waiting = counted(lag.events_behind, "event")
+            return f"has not moved for {lag.still_seconds:.0f} s with work waiting: {waiting}"
         case Status.FAILING:
-            return f"stops at position {lag.position}, {lag.attempts} attempts: {lag.error}"
+            return f"stops at position {lag.position}, {counted(lag.attempts, 'attempt')}: {lag.error}"
         case Status.MISSING:
             return lag.error
         case Status.BEHIND:
@@ -66,5 +67,10 @@ def _step(status: Status, lag: Lag) -> str:
             return "nothing."
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a number of things: 1 worker, 2 workers."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _aggregates(count: int) -> str:
-    return "1 aggregate is" if count == 1 else f"{count} aggregates are"
+    return f"{counted(count, 'aggregate')} {'is' if count == 1 else 'are'}"

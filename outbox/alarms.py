@@ -56,9 +56,9 @@ class Alarm:
 def log_alarm(alarm: Alarm) -> None:
     """Log an alarm at ERROR, and its end at INFO: the hook where the settings name no other."""
     if alarm.is_over:
-        logger.info("alarm is over: %s is no longer %s", alarm.subject, alarm.kind)
+        logger.info("alarm is over: %s (%s)", alarm.subject, alarm.kind)
     else:
-        logger.error("alarm: %s is %s: %s", alarm.subject, alarm.kind, alarm.detail)
+        logger.error("alarm: %s (%s): %s", alarm.subject, alarm.kind, alarm.detail)
 
 
 class Watch:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
+from ..advice import counted
 from ..folding import DELIVERY_LOCK
 from ..relay import RELAY_LOCK
 from ..statements import statement
@@ -39,8 +40,8 @@ def _blocker(row: dict[str, Any]) -> Finding:
     return Finding(
         "doctor.D111" if row["holds_a_worker"] else "doctor.D112",
         Severity.ERROR if row["holds_a_worker"] else Severity.WARNING,
-        f"{row['sessions']} sessions wait, for up to {span(row['waited_seconds'])}, for a lock held by {who}. "
-        f"One of them is pid {row['first']}",
+        f"A lock is waited for by {counted(row['sessions'], 'session')}, for up to {span(row['waited_seconds'])}, and "
+        f"held by {who}. The first of those who wait is pid {row['first']}",
         mend,
     )
 

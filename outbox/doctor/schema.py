@@ -6,6 +6,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
 
+from ..advice import counted
 from .findings import Finding, Severity
 
 
@@ -15,5 +16,5 @@ def find_migrations(cursor: CursorWrapper) -> Iterator[Finding]:
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if plan:
         names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in plan)
-        what = f"{len(plan)} migrations are not applied: {names}."
+        what = f"{counted(len(plan), 'migration')} to apply: {names}."
         yield Finding("doctor.D501", Severity.ERROR, what, "`manage.py migrate`.")

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
+from ..advice import counted
 from .findings import Finding, Severity, rows, size
 
 # Tables whose rows come and go all the time: they stay small while dead rows are removed.
@@ -52,7 +53,7 @@ def _log(row: dict[str, Any]) -> Finding:
     events = (
         f"positions {row['first']} to {row['head']}, since {row['since']}" if row["first"] else "no events"
     )
-    what = f"event_log: {row['partitions']} partitions, {size(row['octets'])}, {events}."
+    what = f"event_log: {counted(row['partitions'], 'partition')}, {size(row['octets'])}, {events}."
     return Finding(
         "doctor.D603", Severity.INFO, what, "Nothing to mend; `manage.py prune_events` makes it shorter."
     )

@@ -245,7 +245,7 @@ def test_a_hook_that_raises_keeps_nobody_and_the_alarm_is_logged(
 
     told = [record.message for record in caplog.records]
     assert told.count("the alarm hook failed") == 2
-    assert any(message.startswith("alarm: seen is parked") for message in told)
+    assert any(message.startswith("alarm: seen (parked)") for message in told)
 
 
 def comes_back_while_the_hook_hangs(world: World, watch: Watch, hook: Callable[[str], None]) -> bool:
@@ -289,7 +289,7 @@ def test_calls_that_hang_do_not_pile_up_and_alarms_are_logged(
 
     told = [record.message for record in caplog.records]
     assert "the alarm hook hangs: 4 calls have not ended" in told
-    assert any(message.startswith("alarm: seen is parked") for message in told)
+    assert any(message.startswith("alarm: seen (parked)") for message in told)
 
 
 def test_calls_that_pile_up_are_found_out(world: World, hook: Callable[[str], None]) -> None:

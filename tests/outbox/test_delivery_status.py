@@ -20,6 +20,7 @@ from outbox.exceptions import TablesAreLocked
 from outbox.heartbeats import Heartbeat
 from outbox.lag import Status
 from outbox.management.commands import delivery_status
+from tests.outbox.processes import database_url
 from tests.outbox.test_lag import (
     OLD_GENERATIONS,
     OLD_MESSAGES,
@@ -31,7 +32,6 @@ from tests.outbox.test_lag import (
     heart,  # noqa: F401 – a fixture
     no_registry,  # noqa: F401 – a fixture
 )
-from tests.outbox.processes import database_url
 from tests.outbox.world import World
 
 FIELDS = {
@@ -95,12 +95,18 @@ def not_running(world: World) -> None:
 @pytest.mark.parametrize(
     ("situation", "found", "code", "reason", "step"),
     [
-        (well, Status.OK, 0, "1 workers", "nothing."),
+        (well, Status.OK, 0, "1 worker, last", "nothing."),
         (retrying, Status.RETRYING, 1, "1 aggregate is behind an event that failed", "list_dead_letters"),
         (behind, Status.BEHIND, 1, "s behind; its SLA allows 10 s", "look again"),
         (paused, Status.PAUSED, 1, "paused: the disk is full", "resume_delivery seen"),
         (parked, Status.PARKED, 2, "1 aggregate is parked", "retry_dead_letters"),
-        (stalled, Status.STALLED, 2, "has not moved for 120 s although 1 events wait", "manage.py doctor"),
+        (
+            stalled,
+            Status.STALLED,
+            2,
+            "has not moved for 120 s with work waiting: 1 event",
+            "manage.py doctor",
+        ),
         (failing, Status.FAILING, 2, "3 attempts: UndefinedTable: no such table", "mend what"),
         (not_running, Status.NOT_RUNNING, 3, "no worker runs", "run_delivery"),
     ],

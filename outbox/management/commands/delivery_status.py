@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, ProgrammingError, connection
 
-from outbox.advice import describe, next_step, title
+from outbox.advice import counted, describe, next_step, title
 from outbox.exceptions import TablesAreLocked
 from outbox.lag import Lag, Look, Status, look
 
@@ -133,11 +133,13 @@ def _lines(lag: Lag) -> list[str]:
         lag.parked or "-",
         lag.status.text,
     )
-    return [row, *(f"    {describe(lag, trouble)}" for trouble in lag.troubles)]
+    told = [one for one in lag.troubles if one is not Status.BEHIND or Status.STALLED not in lag.troubles]
+    return [row, *(f"    {describe(lag, trouble)}" for trouble in told)]
 
 
 def _sum(found: Look) -> str:
     """Say in one line how all of it is."""
     beat = "" if found.silent_seconds is None else f", last sign of life {found.silent_seconds:.1f} s ago"
-    workers = f"{found.workers} workers{beat}" if found.workers else f"no worker runs{beat}"
-    return f"{found.status.text}: log head {found.head}, {found.messages} messages in the outbox, {workers}."
+    workers = f"{counted(found.workers, 'worker')}{beat}" if found.workers else f"no worker runs{beat}"
+    messages = counted(found.messages, "message")
+    return f"{found.status.text}: log head {found.head}, {messages} in the outbox, {workers}."

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from outbox.advice import counted
 from outbox.doctor.examination import examine
 from outbox.doctor.findings import Finding, Severity
 
@@ -45,7 +46,7 @@ def _json(found: list[Finding], worst: Severity) -> str:
 def _page(found: list[Finding], worst: Severity) -> str:
     lines = [line for finding in found for line in _lines(finding)]
     bad = sum(finding.severity is not Severity.INFO for finding in found)
-    summary = f"{bad} findings to mend, the worst first." if worst else "Nothing to mend."
+    summary = f"{counted(bad, 'finding')} to mend, the worst first." if worst else "Nothing to mend."
     return "\n".join([*lines, "", summary])
 
 

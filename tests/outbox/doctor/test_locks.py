@@ -40,6 +40,7 @@ def held_up(world: World, application: str) -> Iterator[tuple[Any, Any]]:
 
 def _insert(waiter: psycopg.Connection[Any]) -> None:
     with waiter.transaction():
+        psycopg.RawCursor(waiter).execute("SELECT pg_advisory_xact_lock($1::int, 7)", [RELAY_LOCK])
         put(waiter, (1, 1))
 
 
@@ -107,6 +108,13 @@ def test_who_keeps_the_others_off_is_named(
     (finding,) = found("doctor.D113")
 
     assert f"take on {name}, whose lock is held by pid {keeper.info.backend_pid} " in finding.what
+
+
+def test_a_worker_that_is_held_up_itself_is_not_blamed(bare_world: World) -> None:
+    with held_up(bare_world, "delivery") as (_, waiter):
+        blamed = [one.what for one in examine() if one.id in {"doctor.D101", "doctor.D113"}]
+
+    assert not any(f"pid {waiter.info.backend_pid} " in what for what in blamed)
 
 
 def test_other_advisory_locks_are_nobodys_business(bare_world: World) -> None:

@@ -16,8 +16,11 @@ from .statements import statement
 from .subscribers import projections
 
 LAG = statement("lag").format(alive_seconds=ALIVE_SECONDS)
-# A look must not hang behind somebody's lock: whoever looks wants to know at once.
-LIMIT = "SET LOCAL lock_timeout = '2s'"
+# A look must not hang behind somebody's lock: whoever looks wants to know at once. Of small tables that were never
+# analyzed the planner expects so much that it would start parallel workers, which takes longer than all the rest.
+LIMITS = (
+    "SELECT set_config('lock_timeout', '2s', true), set_config('max_parallel_workers_per_gather', '0', true)"
+)
 OF_ALL = ("head", "messages", "workers", "silent_seconds")
 
 
@@ -177,7 +180,7 @@ def _rows(connection: psycopg.Connection[Any] | None) -> list[dict[str, Any]]:
 
 
 def _read(cursor: Any) -> list[dict[str, Any]]:
-    cursor.execute(LIMIT)
+    cursor.execute(LIMITS)
     cursor.execute(LAG)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

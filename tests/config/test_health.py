@@ -66,7 +66,7 @@ def test_tables_that_somebody_locked_degrade(
     second_connection: Callable[[], Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(health.lag, "LIMIT", "SET LOCAL lock_timeout = '50ms'")
+    monkeypatch.setattr(health.lag, "LIMITS", "SET LOCAL lock_timeout = '50ms'")
     second_connection().execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
     code, report = ready()
     assert (code, report["status"], report["delivery"]) == (200, "degraded", "locked")

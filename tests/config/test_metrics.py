@@ -8,6 +8,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from orders_write.models import User
+from outbox.lag import LAG, LIMITS
 from tests.architecture.test_table_audit import audited
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -80,7 +81,7 @@ def test_a_scrape_is_one_statement_on_tables_of_delivery() -> None:
     with audited() as (statements, tables):
         scrape()
 
-    assert len(statements) == 1
+    assert statements == [LIMITS, LAG]
     assert {table for table in tables if not table.startswith("event_log_p")} <= OF_DELIVERY
 
 

@@ -189,7 +189,7 @@ def test_the_hook_is_told_what_is_the_matter(world: World) -> None:
 def test_tables_that_somebody_locked_ring_and_end_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lag, "LIMIT", "SET LOCAL lock_timeout = '50ms'")
+    monkeypatch.setattr(lag, "LIMITS", "SET LOCAL lock_timeout = '50ms'")
     watch, holder = Watch(), world.writer()
     park(world)
     assert rung(watch, world.watcher) == [("seen", "parked", False)]

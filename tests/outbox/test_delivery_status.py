@@ -177,7 +177,7 @@ def test_a_look_that_fails_is_told_in_the_same_form(
 
 
 def test_a_look_does_not_wait_for_a_lock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lag, "LIMIT", "SET LOCAL lock_timeout = '50ms'")
+    monkeypatch.setattr(lag, "LIMITS", "SET LOCAL lock_timeout = '50ms'")
     world.writer().execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
 
     assert status()[0] == 2

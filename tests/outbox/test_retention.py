@@ -273,6 +273,21 @@ def test_a_table_that_may_hold_other_rows_is_not_attached(log: World, spoil: str
         retention.attach(log.watcher, partition, 5)
 
 
+def test_a_worker_with_its_plans_goes_on_across_pruning_and_attaching(log: World) -> None:
+    delivery = Delivery(log.worker())
+    for start in (36, 44, 52):
+        for version in range(start, start + 8):
+            log.commit((1, version))
+            delivery.drain()
+        prune(log, *due(log))
+        assert log.checkpoint() == start + 7
+    run("attach_events")
+    log.commit((1, 60))
+    delivery.drain()
+    assert log.positions() == list(range(1, 61))
+    assert log.versions() == {1: list(range(1, 61))}
+
+
 # What a pruned log means to its readers.
 
 
@@ -370,6 +385,20 @@ def test_a_log_that_is_read_for_long_is_told_from_one_that_is_held_back(log: Wor
         run("prune_events", "--keep", "0", "--wait", "0.2")
     reader.rollback()
     assert error.value.returncode == 2
+
+
+def test_a_second_run_at_the_same_time_is_told_to_wait(log: World) -> None:
+    with retention.alone(log.watcher), pytest.raises(CommandError, match="pruned by somebody else") as error:
+        run("prune_events", "--keep", "0")
+    assert error.value.returncode == 2
+    assert detached(log) == []
+
+
+def test_a_table_with_other_columns_is_refused(log: World) -> None:
+    run("prune_events", "--keep", "0")
+    log.watcher.execute("ALTER TABLE event_log_p1 ADD COLUMN remark text")
+    with pytest.raises(CommandError, match="remark"):
+        run("attach_events")
 
 
 def test_dropping_asks_for_a_yes_and_forgets_persons(log: World) -> None:

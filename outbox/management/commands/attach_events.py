@@ -60,7 +60,7 @@ def _attach(connection: psycopg.Connection[Any], partition: Partition, wait_seco
         retention.attach(connection, partition, wait_seconds)
     except (ForeignRows, LogIsRead) as error:
         raise CommandError(f"{partition.name}: {error}") from error
-    except psycopg.errors.InvalidObjectDefinition as error:
+    except psycopg.ProgrammingError as error:  # it overlaps the log, or has other columns
         raise CommandError(f"{partition.name}: {error.diag.message_primary}") from error
     actor, places = actions.shell_actor(), {"first": partition.first, "last": partition.last}
     actions.record(connection, actor, "events attached", partition.name, "", **places)

@@ -1,4 +1,7 @@
-"""Forget old answers: a key that is repeated after so long a time is a new request."""
+"""Forget old answers: a key that is repeated after so long a time is a new request.
+
+Answers to the lines of an imported file stay: a file that comes again must change nothing, whenever it comes.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +16,7 @@ SWEEP = """
 DELETE FROM idempotency_keys
  WHERE ctid = ANY (ARRAY(
        SELECT ctid FROM idempotency_keys
-        WHERE created_at < clock_timestamp() - make_interval(secs => $1::float8)
+        WHERE created_at < clock_timestamp() - make_interval(secs => $1::float8) AND NOT scope LIKE 'import:%'
         ORDER BY created_at LIMIT $2::int))
 """
 

@@ -1,4 +1,4 @@
-"""Old answers are found by their age; the table is swept early, as what is added is deleted again after its time."""
+"""Old answers of callers are found by their age, those to files are kept; the table is swept early, as what is added is deleted again after its time."""
 
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
@@ -13,7 +13,12 @@ class Migration(migrations.Migration):
     dependencies = [("orders_write", "0003_batches")]
     operations = [
         AddIndexConcurrently(
-            "idempotencykey", models.Index(fields=["created_at"], name="idempotency_keys_created_at")
+            "idempotencykey",
+            models.Index(
+                fields=["created_at"],
+                name="idempotency_keys_created_at",
+                condition=models.Q(("scope__startswith", "import:"), _negated=True),
+            ),
         ),
         migrations.RunSQL(
             STORAGE,

@@ -24,6 +24,14 @@ def keep(name: str, days_old: float) -> None:
     RawCursor(django_connection()).execute(age)
 
 
+def test_the_lines_of_a_file_are_known_for_ever(database: None) -> None:
+    list_products("mug")
+    do(wish(None), key=key("1", scope="import:0a1b"))
+    RawCursor(django_connection()).execute("UPDATE idempotency_keys SET created_at = '2001-01-01'")
+    assert sweep_idempotency_keys(django_connection()) == 0
+    assert do(wish(None), key=key("1", scope="import:0a1b")).replayed
+
+
 def names() -> list[str]:
     return [name for (name,) in rows("SELECT key FROM idempotency_keys ORDER BY key")]
 

@@ -1,8 +1,8 @@
-"""Settings of a mutant's processes: those of the product, and an app that takes a safeguard out as it starts."""
+"""Settings of a mutant's processes: those of torture, and an app that takes a safeguard out as it starts."""
 
-from config.settings import *  # noqa: F403
-from config.settings import INSTALLED_APPS as APPS
-from config.settings import OUTBOX as OPTIONS
+from tests.torture.settings import *  # noqa: F403
+from tests.torture.settings import INSTALLED_APPS as APPS  # type: ignore[attr-defined]
+from tests.torture.settings import OUTBOX as OPTIONS
 
 INSTALLED_APPS = [
     "tests.torture.apps.MutatedTortureConfig" if app == "tests.torture" else app for app in APPS

@@ -14,6 +14,7 @@ from django.db import connection
 
 from orders_write import handlers, loading
 from outbox import careful, checkpoints, delivery, folding
+from outbox.publishers.turns import Turns
 from outbox.relay import Relay
 
 VARIABLE = "TORTURE_MUTANT"
@@ -115,6 +116,18 @@ def _commit_effect_before_checkpoint() -> None:
     folding.advance = delivery.advance = careful.advance = advance_then_move
 
 
+def _move_checkpoint_before_effect() -> None:
+    """Let a publisher move its checkpoint first, and hand the events over then."""
+
+    def hand_over(self: Turns, position: int, part: Any, chunk: Any, *, is_trial: bool) -> None:
+        self._advance(position, part.events[-1].position, closes=is_trial)
+        taken, error = self._publish(part.events)
+        if error is not None:
+            self._fail(part.events[-1].position, part.events[taken:], error, is_trial=False)
+
+    Turns._hand_over = hand_over
+
+
 def _replace(function: str, change: Callable[[str], str]) -> None:
     text = (SQL / f"{function}.sql").read_text()
     assert change(text) != text, f"{function} has nothing to change"
@@ -134,4 +147,5 @@ MUTATIONS = {
     "two_relays_unlocked": Mutation(code=_relay_without_lock, database=_drop_position_key),
     "two_relays_skipping_locked": Mutation(code=_relay_side_by_side, database=_make_sequence),
     "effect_and_checkpoint_in_two_transactions": Mutation(code=_commit_effect_before_checkpoint),
+    "checkpoint_before_effect": Mutation(code=_move_checkpoint_before_effect),
 }

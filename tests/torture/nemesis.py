@@ -148,9 +148,19 @@ class Nemesis(threading.Thread):
         return self._kill_child(random.choice(self.children.named("worker")))
 
     def kill_publishers(self, fault: Fault, random: Random) -> bool:
-        """Kill the process that publishes."""
-        found = self.children.named("publishers")
-        return bool(found) and self._kill_child(random.choice(found))
+        """Kill a process that publishes, perhaps between a webhook and the checkpoint: then it comes again."""
+        return self._kill_child(random.choice(self.children.named("publishers")))
+
+    def kill_receiver(self, fault: Fault, random: Random) -> bool:
+        """Kill the receiver of webhooks, perhaps between taking one and answering: then it comes again."""
+        return self._kill_child(*self.children.named("receiver"))
+
+    def silence_receiver(self, fault: Fault, random: Random) -> bool:
+        """Let the receiver of webhooks take connections and answer nothing."""
+        (receiver,) = self.children.named("receiver")
+        receiver.signal(signal.SIGSTOP)
+        self._lasts(fault, lambda: receiver.signal(signal.SIGCONT))
+        return True
 
     def kill_relay(self, fault: Fault, random: Random) -> bool:
         """Kill the worker whose session holds the relay's lock at that moment."""

@@ -11,17 +11,18 @@ from typing import Any
 
 from .servers import BASE_DIR, Children, Servers, environment, free_port, manage, wait_until
 
-WEB_PROCESSES, WEB_THREADS, WORKERS = 2, 8, 2
+WEB_PROCESSES, WEB_THREADS, WORKERS, PUBLISHERS = 2, 8, 2, 2
 START_SECONDS = 60.0
-PUBLISHERS_COMMAND = BASE_DIR / "outbox" / "management" / "commands" / "run_publishers.py"
+RECEIVED = "received.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Who takes part: users' ids and tokens by name."""
+    """Who takes part: users' ids and tokens by name, and the secret of the receiver of webhooks."""
 
     users: dict[str, int]
     tokens: dict[str, str]
+    secret: str
 
     @classmethod
     def read(cls, path: Path) -> "Cast":
@@ -35,7 +36,7 @@ class Product:
     def __init__(self, folder: Path, mutant: str = "") -> None:
         self.folder = folder
         self.servers = Servers(folder / "servers")
-        self.web_port = free_port()
+        self.web_port, self.receiver_port = free_port(), free_port()
         self.environment = environment(self.servers, mutant)
         self.children = Children(self.environment, folder)
 
@@ -44,13 +45,24 @@ class Product:
         self.servers.start_postgres()
         self.servers.start_valkey()
         self.run(*manage("migrate", "--verbosity=0"))
-        self.run(*manage("prepare_torture", str(self.folder), "--workload", workload))
+        hooks = f"--hooks=http://127.0.0.1:{self.receiver_port}/hooks"
+        self.run(*manage("prepare_torture", str(self.folder), f"--workload={workload}", hooks))
+        cast = Cast.read(self.folder / "cast.json")
         self.start_web()
         for number in range(WORKERS):
             worker = ("rqworker", "delivery", "--worker-class=outbox.worker.DeliveryWorker", "--verbosity=0")
             self.children.add(f"worker{number}", *manage(*worker))
+        self._start_publishers(cast.secret)
         wait_until(self.is_ready, START_SECONDS, "the web processes answer")
-        return Cast.read(self.folder / "cast.json")
+        return cast
+
+    def _start_publishers(self, secret: str) -> None:
+        self.children.add(
+            "receiver", sys.executable, "-m", "tests.webhook_receiver", f"--port={self.receiver_port}",
+            f"--log={self.folder / RECEIVED}", f"--secret={secret}",
+        )  # fmt: skip
+        for number in range(PUBLISHERS):
+            self.children.add(f"publishers{number}", *manage("run_publishers"))
 
     def start_web(self) -> None:
         """Start gunicorn as the shop does."""

@@ -16,12 +16,12 @@ import psycopg
 
 from . import history, snapshot
 from .asking import Seen
-from .checkers import answers, folds, identities, order, replays
+from .checkers import answers, folds, identities, order, replays, webhooks
 from .checkers.finding import Finding
 from .handlers_client import SCOPE
 from .history import UNKNOWN, History, Operation, Request
 from .nemesis import Nemesis
-from .product import Cast, Product
+from .product import RECEIVED, Cast, Product
 from .schedule import HTTP_CLIENTS, Schedule
 from .servers import manage, wait_until
 from .web_client import ROUTES, Line, WebClient
@@ -174,9 +174,12 @@ class Run:
                 head = connection.execute("SELECT coalesce(max(position), 0) FROM event_log").fetchone()
                 waiting = connection.execute("SELECT count(*) FROM outbox").fetchone()
                 standing = connection.execute(snapshot.STANDING).fetchall()
+                letters = connection.execute(snapshot.OPEN_LETTERS).rowcount
+                failures = connection.execute("SELECT FROM delivery_failures").rowcount
         except psycopg.OperationalError:
             return False
-        return waiting == (0,) and all(position == head[0] for *_, position in standing)  # type: ignore[index]
+        is_there = all(position == head[0] for *_, position in standing)  # type: ignore[index]
+        return is_there and waiting == (0,) and not letters and not failures
 
     def _read(self, *names: str) -> dict[str, Operation]:
         chosen = names or ("web", "handlers")
@@ -209,6 +212,7 @@ class Run:
             replays.write_model(found),
             replays.read_models(found),
             folded,
+            webhooks.complete_and_in_order(found, webhooks.read(self.folder / RECEIVED)),
             processes,
         ]
         self.result.outcomes = Counter(each.outcome for each in self.operations.values())

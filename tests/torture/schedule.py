@@ -87,11 +87,15 @@ NEMESES: dict[str, tuple[float, float, float]] = {
     "refresh_view": (90, 5, 20),
     "drop_bells": (20, 0, 0),
     "repeat_requests": (20, 0, 0),
+    "kill_publishers": (30, 0, 0),
+    "kill_receiver": (40, 0, 0),
+    "silence_receiver": (60, 1, 5),
 }
 PROFILES = {
     "none": (),
     "all": tuple(NEMESES),
     "processes": ("kill_web", "restart_web", "kill_worker", "kill_relay", "stop_worker"),
+    "webhooks": ("kill_publishers", "kill_receiver", "silence_receiver"),
     "database": ("kill_postgres", "kill_postgres_unflushed", "terminate_sessions", "hold_transaction", "refresh_view"),
     "redis": ("kill_redis", "flush_redis", "silence_redis", "drop_bells"),
 }  # fmt: skip

@@ -224,7 +224,7 @@ def environment(servers: Servers, mutant: str = "", **more: str) -> dict[str, st
         "REDIS_URL": servers.redis_url,
         "HTTPS": "0",
         "PYTHONUNBUFFERED": "1",
-        "DJANGO_SETTINGS_MODULE": "tests.torture.mutant_settings" if mutant else "config.settings",
+        "DJANGO_SETTINGS_MODULE": "tests.torture.mutant_settings" if mutant else "tests.torture.settings",
     }
     return inherited | chosen | ({"TORTURE_MUTANT": mutant} if mutant else {}) | more
 

@@ -26,7 +26,13 @@ SELECT projection AS subscriber, generation,
        coalesce((SELECT max(to_position) FROM checkpoints
                   WHERE subscriber = projection AND generation = fed.generation), 0) AS position
   FROM projection_generations AS fed WHERE state IN ('live', 'kept')
+ UNION ALL
+SELECT lane, 1, coalesce((SELECT max(to_position) FROM checkpoints WHERE checkpoints.subscriber = lane), from_position)
+  FROM publishers, generate_series(0, partitions - 1) AS partition,
+       concat(publishers.subscriber, ' ', partition, '/', partitions) AS lane
 """
+OPEN_LETTERS = "SELECT * FROM dead_letters WHERE state IN ('waiting', 'parked')"
+SETTLED_LETTERS = "SELECT * FROM dead_letters WHERE state IN ('delivered', 'skipped')"
 STORED = "SELECT scope, key, status, body FROM idempotency_keys"
 READ_MODELS = "SELECT relname FROM pg_class WHERE relkind = 'v' AND relname LIKE 'read\\_%'"
 DOCUMENT = "document"
@@ -78,6 +84,7 @@ class Snapshot:
     standing: list[Row] = field(default_factory=list)
     failures: list[Row] = field(default_factory=list)
     letters: list[Row] = field(default_factory=list)
+    settled: list[Row] = field(default_factory=list)
     waiting: int = 0
 
 
@@ -97,7 +104,8 @@ def take(connection: psycopg.Connection[Any]) -> Snapshot:
             answers={(row["scope"], row["key"]): (row["status"], row["body"]) for row in rows(STORED)},
             standing=rows(STANDING),
             failures=rows("SELECT * FROM delivery_failures"),
-            letters=rows("SELECT * FROM dead_letters"),
+            letters=rows(OPEN_LETTERS),
+            settled=rows(SETTLED_LETTERS),
             waiting=rows("SELECT count(*) AS messages FROM outbox")[0]["messages"],
         )
 

@@ -14,10 +14,12 @@ from orders_write.commands import ListProduct, SetCreditLimit
 from orders_write.handlers import handle
 from orders_write.models import User
 from orders_write.requests import Request
+from outbox.publishers import endpoints
 from tests.torture import mutations
 from tests.torture.schedule import CUSTOMERS, PRODUCTS, STAFF, WORKLOADS
 from tests.torture.snapshot import PREPARATION
 
+PARTITIONS = 4
 RIGHTS = ("change_order", "change_product", "change_creditaccount", "add_creditnote")
 
 
@@ -29,8 +31,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
         parser.add_argument("--workload", default="mixed")
+        parser.add_argument("--hooks", required=True, help="where webhooks go")
 
-    def handle(self, *args: Any, folder: Path, workload: str, **options: Any) -> None:
+    def handle(self, *args: Any, folder: Path, workload: str, hooks: str, **options: Any) -> None:
         mutations.change_database()
         users = {name: _user(name) for name in (*CUSTOMERS, *STAFF)}
         tokens = {name: Token.objects.create(user=user).key for name, user in users.items()}
@@ -44,7 +47,8 @@ class Command(BaseCommand):
         for name, limit in CUSTOMERS.items():
             if limit is not None:
                 _do(SetCreditLimit(user_id=users[name].pk, limit=Decimal(limit)))
-        cast = {"users": {name: user.pk for name, user in users.items()}, "tokens": tokens}
+        secret = endpoints.add(PREPARATION, "torture", hooks, partitions=PARTITIONS, from_beginning=True)
+        cast = {"users": {name: user.pk for name, user in users.items()}, "tokens": tokens, "secret": secret}
         (folder / "cast.json").write_text(json.dumps(cast))
 
 

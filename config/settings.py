@@ -153,7 +153,10 @@ OUTBOX = {
     "SLA_SECONDS": {"default": 10, "order_details": 2, "product_catalogue": 2},
     "BELL_TIMEOUT_SECONDS": 0.05,
     "REDIS_URL": REDIS_URL,
-    "CHORES": {"orders_write.sweeping.sweep_idempotency_keys": 600},
+    "CHORES": {
+        "orders_write.sweeping.sweep_idempotency_keys": 600,
+        "outbox.publishers.sweeping.sweep_deliveries": 600,
+    },
 }
 
 # A command's answer is kept so long under its key; a repetition after that is a new request.

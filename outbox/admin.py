@@ -1,7 +1,6 @@
 """The log, the outbox and the record of operators to look at; nobody changes them here."""
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, cast
+from typing import cast
 
 from django.contrib import admin
 from django.core.paginator import Paginator
@@ -11,6 +10,10 @@ from django.utils.functional import cached_property
 
 from .admin_actions import retry_letters, skip_letters
 from .models import DeadLetter, LoggedEvent, OperatorAction, OutboxMessage
+from .publishers.admin import WebhookDeliveryAdmin, WebhookEndpointAdmin
+from .read_only_admin import ReadOnlyAdmin
+
+__all__ = ["WebhookDeliveryAdmin", "WebhookEndpointAdmin"]  # registered where they are
 
 
 class PositionPaginator(Paginator):  # type: ignore[type-arg]
@@ -24,27 +27,6 @@ class PositionPaginator(Paginator):  # type: ignore[type-arg]
             return super().count
         ends = LoggedEvent.objects.aggregate(first=Min("position"), last=Max("position"))
         return ends["last"] - ends["first"] + 1 if ends["last"] else 0
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Shows rows, newest first, and offers nothing to do with them."""
-
-    actions: Sequence[Any] | None = None
-    show_full_result_count = False
-    search_fields: ClassVar[tuple[str, ...]] = ("=aggregate_id",)
-    search_help_text = "The id of an aggregate."
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
 
 
 @admin.register(LoggedEvent)

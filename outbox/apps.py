@@ -11,3 +11,4 @@ class OutboxConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks."""
         from . import checks  # noqa: F401, PLC0415 – checks need the registry of apps
+        from .publishers import checks as publisher_checks  # noqa: F401, PLC0415

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from ..connection import connect
-from ..exceptions import StaleCheckpoint, SubscriberGone
+from ..exceptions import SubscriberGone
 from ..heartbeats import Heartbeat
 from ..options import options
 from ..quiet import Marks
@@ -48,18 +48,11 @@ def serve(lane: Lane, owner: UUID, is_stopping: Callable[[], bool]) -> int | Non
             return 0
         turns = Turns(connection, lane, target, owner, is_stopping)
         try:
-            while not is_stopping() and time.monotonic() < ends_at and _turn(turns):
+            while not is_stopping() and time.monotonic() < ends_at and turns.turn():
                 pass
         finally:
             target.close()
         return turns.taken
-
-
-def _turn(turns: Turns) -> bool:
-    try:
-        return turns.turn()
-    except StaleCheckpoint:
-        return True  # set back, or moved by somebody who lost the lock: look anew
 
 
 class PublisherLoop:

@@ -51,6 +51,12 @@ class Turns:
 
     def turn(self) -> bool:
         """Do what is next and commit what came of it; False when nothing is left to do now."""
+        try:
+            return self._turn()
+        except StaleCheckpoint:
+            return True  # set back, or moved by somebody who lost the lock: look anew
+
+    def _turn(self) -> bool:
         standing = lanes.standing(self.connection, self.lane)
         if standing is None or not standing.has_work:
             return False

@@ -19,6 +19,7 @@ from .options import Options
 from .subscribers import Projection, Table
 
 NUMBERS = [field.name.upper() for field in fields(Options) if field.type in (int, float)]
+JSON_SERIALIZER = "rq.serializers.JSONSerializer"
 MOST_BELL_SECONDS = 0.05
 
 
@@ -34,6 +35,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
         *_alarms(given),
         *_chores(given),
         *_queue(given),
+        *_serializers(),
         *_database(),
         *_subscribers(given),
     ]
@@ -120,6 +122,13 @@ def _queue(given: dict[str, Any]) -> Iterator[CheckMessage]:
     if given.get("REDIS_URL") and queue not in getattr(settings, "RQ_QUEUES", {}):
         hint = f"Add {queue!r} to RQ_QUEUES, or name one of its queues in OUTBOX['QUEUE']."
         yield Error(f"The queue {queue!r} of the drain jobs does not exist.", hint=hint, id="outbox.E004")
+
+
+def _serializers() -> Iterator[CheckMessage]:
+    for name, queue in getattr(settings, "RQ_QUEUES", {}).items():
+        if queue.get("SERIALIZER") != JSON_SERIALIZER:
+            hint = f"'SERIALIZER': {JSON_SERIALIZER!r}. Whoever writes into Redis could have any code run otherwise."
+            yield Error(f"The jobs of the queue {name!r} are not JSON.", hint=hint, id="outbox.E016")
 
 
 def _database() -> Iterator[CheckMessage]:

@@ -12,9 +12,10 @@ from pytest_django import Settings
 from outbox import alarms, lag
 from outbox.alarms import ALARM_LOCK, Alarm, Watch, check_alarms
 from tests.mutants import alarms as mutants
+from tests.outbox.processes import POLLER, Start
 from tests.outbox.test_lag import OLD_GENERATIONS, OLD_MESSAGES, PARK, PAUSE, deliver, fail
 from tests.outbox.test_lag import no_registry as no_registry  # noqa: PLC0414 – a fixture
-from tests.outbox.world import World
+from tests.outbox.world import World, wait_until
 
 RUNG: list[Alarm] = []
 LET_GO = threading.Event()
@@ -296,6 +297,21 @@ def test_calls_that_pile_up_are_found_out(world: World, hook: Callable[[str], No
     hook("hang")
 
     assert calls_that_hang(world, mutants.ForgetfulHookCaller()) > alarms.MOST_CALLS
+
+
+def test_a_worker_rings_by_itself_and_goes_on(world: World, start: Start) -> None:
+    process = start(POLLER, "")
+    park(world)
+    episodes = "SELECT kind FROM alarm_episodes WHERE subject = 'seen'"
+    assert wait_until(lambda: world.ask(episodes) == [("parked",)], seconds=20)
+
+    world.commit((1, 1))
+    assert wait_until(lambda: world.checkpoint() == 1)
+    process.terminate()
+    output, _ = process.communicate(timeout=20)
+
+    assert output.count("alarm: seen (parked): 1 aggregate is parked") == 1
+    assert process.returncode == 0
 
 
 def test_episodes_are_kept_with_their_beginning_and_end(world: World) -> None:

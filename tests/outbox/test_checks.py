@@ -78,6 +78,13 @@ def test_settings_of_another_kind_are_named(settings: Settings) -> None:
     assert [one.id for one in check_settings(None)] == ["outbox.E001"]
 
 
+@pytest.mark.parametrize("serializer", [{}, {"SERIALIZER": "rq.serializers.DefaultSerializer"}])
+def test_jobs_that_are_not_json_are_named(settings: Settings, serializer: dict[str, str]) -> None:
+    settings.OUTBOX = settings.OUTBOX | {"SLA_SECONDS": {}}
+    settings.RQ_QUEUES = settings.RQ_QUEUES | {"pickled": {"URL": "redis://127.0.0.1:1/0"} | serializer}
+    assert [one.id for one in check_settings(None)] == ["outbox.E016"]
+
+
 def test_another_database_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(django_settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
     assert "outbox.E005" in [one.id for one in check_settings(None)]

@@ -60,6 +60,8 @@ def run(port: int) -> int:
     """Prepare the shop, then serve it in the foreground until a signal comes; the data stays."""
     with _only_one():
         _end_children(_read_children())
+        if port and not _is_free(port):
+            raise ServiceError(f"Port {port} is taken; name another with PORT=...")
         _start_servers()
         try:
             _prepare()
@@ -166,11 +168,16 @@ def _serve(port: int) -> int:
         "worker": _manage("rqworker", "delivery", "--worker-class=outbox.worker.DeliveryWorker", "--verbosity=0"),
     }  # fmt: skip
 
-    def started(pids: list[int]) -> None:
-        _write_children(pids)
-        _say(f"\nThe shop is open: http://127.0.0.1:{port}/ (API: /api/docs/, admin: /admin/)\n")
+    has_opened = False
 
-    return asyncio.run(supervise(commands, _environment(), started))
+    def changed(pids: list[int]) -> None:
+        nonlocal has_opened
+        _write_children(pids)
+        if not has_opened:
+            _say(f"\nThe shop is open: http://127.0.0.1:{port}/ (API: /api/docs/, admin: /admin/)\n")
+        has_opened = True
+
+    return asyncio.run(supervise(commands, _environment(), changed))
 
 
 def _manage(*arguments: str | Path) -> list[str]:
@@ -190,15 +197,28 @@ def _environment() -> dict[str, str]:
 
 def _free_port() -> int:
     for port in range(FIRST_PORT, LAST_PORT + 1):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
+        if _is_free(port):
             return port
     raise ServiceError(f"No port from {FIRST_PORT} to {LAST_PORT} is free; name one with PORT=...")
 
 
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
+
+
 def _write_children(pids: list[int]) -> None:
-    CHILDREN.write_text(json.dumps([[pid, psutil.Process(pid).create_time()] for pid in pids]))
+    """Write down who runs, whole or not at all; who has died meanwhile is left out."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append([pid, psutil.Process(pid).create_time()])
+    new = CHILDREN.with_suffix(".new")
+    new.write_text(json.dumps(found))
+    new.replace(CHILDREN)
 
 
 def _read_children() -> list[psutil.Process]:

@@ -11,6 +11,7 @@ from outbox.connection import connect
 from outbox.engine import Engine
 from outbox.exceptions import PooledConnection
 from outbox.polling import drain_safely, poll
+from tests.mutants.engines import DeafEngine, FaithfulEngine
 from tests.outbox.guarantees import Broken, expect
 from tests.outbox.world import World, wait_until
 
@@ -40,11 +41,14 @@ def finds_what_nobody_rang_for(world: World, engine: Engine) -> None:
     expect(arrived, True)
 
 
-class DeafEngine(Engine):
-    """A mutant: waits to be called."""
-
-    def drain(self, is_stopping: object = None) -> int:
-        return 0
+def goes_on_after_a_cut(world: World, tested: Engine) -> None:
+    """Check that an engine delivers again once the database is back."""
+    for version in (1, 2):
+        world.commit((1, version))
+        for _ in range(3):
+            drain_safely(tested, threading.Event().is_set)
+        world.ask(CUT)
+    expect(world.versions(), {1: [1, 2]})
 
 
 def test_what_nobody_rang_for_is_found(world: World, engine: Engine) -> None:
@@ -57,14 +61,14 @@ def test_a_worker_that_waits_for_the_bell_loses_it(world: World) -> None:
 
 
 def test_a_worker_goes_on_after_its_connection_was_cut(world: World, engine: Engine) -> None:
-    world.commit((1, 1))
-    engine.drain()
-    world.ask(CUT)
-    world.commit((1, 2))
-    with pytest.raises(psycopg.OperationalError):
-        engine.drain()
-    engine.drain()
-    assert world.versions() == {1: [1, 2]}
+    goes_on_after_a_cut(world, engine)
+
+
+def test_a_worker_that_clings_to_its_connection_is_caught(world: World) -> None:
+    clinging = FaithfulEngine("tested")
+    with pytest.raises(Broken):
+        goes_on_after_a_cut(world, clinging)
+    Engine.close(clinging)
 
 
 def test_an_error_that_nobody_foresaw_does_not_end_a_worker(

@@ -1,4 +1,4 @@
-"""Which jobs a worker runs: functions that a module `jobs` of an installed app defines, called with JSON.
+"""Which jobs a worker runs: functions that a module `jobs` within an installed app defines, called with JSON.
 
 Whoever can write into Redis could otherwise have any function called, such as one that runs a shell.
 """
@@ -24,7 +24,7 @@ class KnownJob(Job):
     def func(self) -> Callable[..., Any]:
         """Find the function; raises UnknownJob."""
         module, _, name = (self.func_name or "").rpartition(".")
-        if module not in {f"{app.name}.jobs" for app in apps.get_app_configs()}:
+        if not (module.endswith(".jobs") and apps.get_containing_app_config(module)):
             raise UnknownJob(self.func_name)
         found: Callable[..., Any] = import_string(f"{module}.{name}")
         if name.startswith("_") or getattr(found, "__module__", "") != module:

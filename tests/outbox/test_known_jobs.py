@@ -12,6 +12,7 @@ from rq.serializers import JSONSerializer, PickleSerializer
 
 from outbox.jobs import drain_outbox
 from outbox.known_jobs import KnownJob, UnknownJob
+from outbox.publishers.jobs import publish_events
 from tests.outbox.processes import STOP_SECONDS, WORKER, Start
 from tests.outbox.world import World, wait_until
 
@@ -98,6 +99,8 @@ def test_a_foreign_job_is_not_run_and_the_worker_goes_on(
         "outbox.jobs._redis",
         "outbox.bell.ring",
         "outbox.jobs.Engine",
+        "rq.contrib.jobs.run",
+        "tests.jobs.run",
         "jobs",
         "",
     ],
@@ -109,9 +112,10 @@ def test_only_what_a_module_of_jobs_defines_is_known(redis_server: redis.Redis, 
         _ = job.func
 
 
-def test_a_job_of_an_app_is_known(redis_server: redis.Redis) -> None:
-    job = KnownJob.create(drain_outbox, connection=redis_server, serializer=JSONSerializer)
-    assert job.func is drain_outbox
+@pytest.mark.parametrize("function", [drain_outbox, publish_events])
+def test_a_job_of_an_app_is_known(redis_server: redis.Redis, function: Callable[[], int]) -> None:
+    job = KnownJob.create(function, connection=redis_server, serializer=JSONSerializer)
+    assert job.func is function
 
 
 def test_no_job_has_another_function_called(redis_server: redis.Redis) -> None:

@@ -1,11 +1,11 @@
 """`manage.py run_publishers`: bring events to the subscribers outside the database."""
 
-import signal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from outbox.publishers.loop import PublisherLoop
+from outbox.stopping import STOPPING
 
 
 class Command(BaseCommand):
@@ -21,12 +21,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, once: bool, interval: float, **options: Any) -> None:
-        loop = PublisherLoop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: loop.stopping.set())
-        if once:
-            taken = loop.run_once()
-            loop.close()
-            self.stdout.write(f"{taken} events taken.")
-        else:
-            loop.run(interval)
+        loop = PublisherLoop(STOPPING.event)
+        with STOPPING:
+            STOPPING.listen()
+            if once:
+                taken = loop.run_once()
+                loop.close()
+                self.stdout.write(f"{taken} events taken.")
+            else:
+                loop.run(interval)

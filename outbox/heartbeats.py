@@ -13,6 +13,8 @@ from typing import Any
 import psycopg
 from django.db import connection as default_connection
 
+PUBLISHERS = "publishers"  # the kind of processes that only bring events to subscribers outside the database
+
 BEAT_SECONDS = 2.0
 ALIVE_SECONDS = 10.0  # who has been silent for longer counts as not running
 KEEP_SECONDS = 86_400.0
@@ -74,6 +76,11 @@ class Worker:
     pid: int
     worked_seconds: float
     silent_seconds: float
+
+    @property
+    def delivers(self) -> bool:
+        """Tell whether it relays and folds."""
+        return self.kind != PUBLISHERS
 
     @property
     def is_alive(self) -> bool:

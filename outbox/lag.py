@@ -10,12 +10,12 @@ from django.db import OperationalError, transaction
 from django.db import connection as default_connection
 
 from .exceptions import TablesAreLocked
-from .heartbeats import ALIVE_SECONDS
+from .heartbeats import ALIVE_SECONDS, PUBLISHERS
 from .options import options
 from .statements import statement
 from .subscribers import projections
 
-LAG = statement("lag").format(alive_seconds=ALIVE_SECONDS)
+LAG = statement("lag").format(alive_seconds=ALIVE_SECONDS, publishers=PUBLISHERS)
 # A look must not hang behind somebody's lock: whoever looks wants to know at once. Of small tables that were never
 # analyzed the planner expects so much that it would start parallel workers, which takes longer than all the rest.
 LIMITS = (
@@ -118,8 +118,8 @@ class Lag:
 class Look:
     """What one look at the tables of delivery has found.
 
-    `messages` wait in the outbox for the relay; `workers` counts those alive; `silent_seconds` have passed since the
-    last sign of life of any, None when there was none within a day.
+    `messages` wait in the outbox for the relay; `workers` counts those alive that relay and fold; `silent_seconds` have
+    passed since the last sign of life of any, None when there was none within a day.
     """
 
     head: int

@@ -14,7 +14,7 @@ from .horizon import describe_session
 
 WAIT_SECONDS = 2.0
 KEPT_SECONDS = 30.0
-WORKERS = "^(run_)?delivery|^careful|^publishers|^alarms|^heart-beat"  # how workers name their connections
+WORKERS = "^(run_)?delivery|^careful|^publisher|^alarms|^heart-beat"  # how workers name their connections
 
 BLOCKERS = statement("doctor_blockers")
 KEEPERS = statement("doctor_keepers")

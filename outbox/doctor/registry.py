@@ -18,12 +18,13 @@ def find_strangers(cursor: CursorWrapper) -> Iterator[Finding]:
     """Find subscribers that only the one or only the other knows."""
     fed = {row["projection"]: row["is_live"] for row in rows(cursor, FED)}
     named = [projection.name for projection in projections()]
-    publishers = {row["subscriber"]: row["kind"] for row in rows(cursor, PUBLISHERS)}
+    publishers = rows(cursor, PUBLISHERS)
     yield from (_unbuilt(name) for name in named if not fed.get(name))
     yield from (_unregistered(name) for name in fed if name not in named)
-    kinds = options().publishers
-    yield from (_without_code(name, kind) for name, kind in publishers.items() if kind not in kinds)
-    known = {*fed, *named, *publishers}
+    for row in publishers:
+        if row["is_enabled"] and row["kind"] not in options().publishers:
+            yield _without_code(row["subscriber"], row["kind"])
+    known = {*fed, *named, *(row["subscriber"] for row in publishers)}
     for row in rows(cursor, PAUSED):
         if row["subscriber"] not in known:
             yield _paused(row["subscriber"])

@@ -12,7 +12,7 @@ from .findings import Finding, Severity, span
 def find_silent_workers(cursor: CursorWrapper) -> Iterator[Finding]:
     """Miss workers that fell silent, or all of them."""
     found = workers()
-    if not any(worker.is_alive for worker in found):
+    if not any(worker.is_alive and worker.delivers for worker in found):
         what = "No worker shows a sign of life: nothing is delivered."
         yield Finding("doctor.D701", Severity.ERROR, what, START_WORKER)
     yield from (_silent(worker) for worker in found if not worker.is_alive)

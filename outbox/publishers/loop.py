@@ -12,7 +12,7 @@ import psycopg
 
 from ..connection import connect
 from ..exceptions import SubscriberGone
-from ..heartbeats import Heartbeat
+from ..heartbeats import PUBLISHERS, Heartbeat
 from ..options import options
 from ..quiet import Marks
 from ..quiet import marks as marks_of
@@ -23,7 +23,6 @@ from .turns import Turns
 
 logger = logging.getLogger(__name__)
 
-KIND = "publishers"
 RELAY_SECONDS = 1.0  # by then what was drawn stands in the log, unless its transaction takes long
 LONGEST_JOB_SECONDS = 10.0  # then others have their turn, should there be more lanes than threads
 ASIDE_SECONDS = 1.0  # for a lane that another process serves, or that failed
@@ -66,7 +65,7 @@ class PublisherLoop:
         self._threads: dict[Lane, threading.Thread] = {}
         self._served_at: dict[Lane, float] = {}
         self._not_before: dict[Lane, float] = {}
-        self._heartbeat = Heartbeat(KIND)
+        self._heartbeat = Heartbeat(PUBLISHERS)
         self._seen: Marks | None = None
         self._looked_at = 0.0
         self._look_until = 0.0
@@ -151,7 +150,7 @@ class PublisherLoop:
 
     def _opened(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
-            self._connection = connect(KIND)
+            self._connection = connect(PUBLISHERS)
         return self._connection
 
     def _close_connection(self) -> None:

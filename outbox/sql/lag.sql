@@ -7,6 +7,7 @@ WITH head AS MATERIALIZED (
     SELECT count(*) FILTER (WHERE beat_at > clock_timestamp() - make_interval(secs => {alive_seconds})) AS workers,
            extract(epoch FROM clock_timestamp() - max(beat_at))::float8 AS silent_seconds
       FROM delivery_workers
+     WHERE kind <> '{publishers}'
 ), fed AS (
     SELECT 'projection' AS kind, projection AS subscriber, generation, state, projection AS checkpoint,
            0::bigint AS from_position, created_at

@@ -20,4 +20,5 @@ COUNTS_SETTLED_LETTERS = _changed("AND letter.state IN ('waiting', 'parked')", "
     "letter.state = 'parked'", "letter.state <> 'waiting'"
 )
 MIXES_GENERATIONS = _changed("letter.generation = aged.generation", "true")
+TAKES_PUBLISHERS_FOR_WORKERS = _changed("WHERE kind <> 'publishers'", "")
 BELIEVES_THE_DEAD = _changed("WHERE beat_at >", "WHERE beat_at IS NOT NULL OR beat_at >")

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from outbox import lag as lag_module
 from outbox.delivery import Delivery
-from outbox.heartbeats import Heartbeat
+from outbox.heartbeats import PUBLISHERS, Heartbeat
 from outbox.lag import LAG, LIMITS, Lag, Status, lags, look, worst
 from tests.mutants import lags as mutants
 from tests.outbox.conftest import Subscribe
@@ -171,8 +171,15 @@ def dead_workers(world: World) -> None:
     assert (look().workers, worst(), look().silent_seconds is None) == (0, Status.NOT_RUNNING, False)
 
 
+def only_publishers(world: World) -> None:
+    """Let only a process live that neither relays nor folds."""
+    Heartbeat(PUBLISHERS).beat(world.watcher)
+    assert (look().workers, worst()) == (0, Status.NOT_RUNNING)
+
+
 @pytest.mark.parametrize(
-    "promise", [catching_up, rested, unrelayed, unrelayed_age, slow_partition, letters, dead_workers]
+    "promise",
+    [only_publishers, catching_up, rested, unrelayed, unrelayed_age, slow_partition, letters, dead_workers],
 )
 def test_the_lag_tells_the_truth(world: World, promise: Callable[[World], None]) -> None:
     promise(world)
@@ -189,6 +196,7 @@ def test_the_lag_tells_the_truth(world: World, promise: Callable[[World], None])
         (mutants.COUNTS_SETTLED_LETTERS, letters),
         (mutants.MIXES_GENERATIONS, letters),
         (mutants.BELIEVES_THE_DEAD, dead_workers),
+        (mutants.TAKES_PUBLISHERS_FOR_WORKERS, only_publishers),
     ],
 )
 def test_a_lag_that_lies_is_found_out(

@@ -12,7 +12,7 @@ from django.db import connection
 from outbox.checks import check_database
 from outbox.doctor import sizes
 from outbox.doctor.findings import Finding, Severity, size, span
-from outbox.heartbeats import Heartbeat
+from outbox.heartbeats import PUBLISHERS, Heartbeat
 from outbox.management.commands import doctor
 from tests.outbox.conftest import Subscribe
 from tests.outbox.doctor.conftest import found, ids
@@ -81,6 +81,9 @@ def test_a_publisher_without_code_is_named(fed: World, outbox_settings: Callable
     (finding,) = found("doctor.D403")
     outbox_settings(PUBLISHERS={"test": "somewhere.else"})
 
+    fed.watcher.execute("UPDATE publishers SET is_enabled = false")
+    assert found("doctor.D403") == []
+    fed.watcher.execute("UPDATE publishers SET is_enabled = true")
     assert "'parcels.example' is of the kind 'test'" in finding.what
     assert found("doctor.D403") == []
 
@@ -172,6 +175,12 @@ def test_that_no_worker_lives_is_an_error(fed: World) -> None:
     (finding,) = found("doctor.D701")
 
     assert (finding.severity, "run_delivery" in finding.mend) == (Severity.ERROR, True)
+
+
+def test_a_process_that_only_publishes_is_no_worker(fed: World) -> None:
+    Heartbeat(PUBLISHERS).beat(fed.watcher)
+
+    assert len(found("doctor.D701")) == 1
 
 
 def test_a_worker_that_lives_is_not_missed(fed: World) -> None:

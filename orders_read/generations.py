@@ -1,9 +1,9 @@
 """Make the tables of a read model, `read_<table>_g<N>` behind a view `read_<table>`, and note which are live."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import psycopg
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.operations.base import Operation
@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 from outbox.folding import hold
 from outbox.folds import adopt, stored_form
 from outbox.retention import require_whole_log
-from outbox.subscribers import Projection, Table, table_name
+from outbox.subscribers import Projection, table_name
 
 REGISTER = """
 INSERT INTO projection_generations (projection, generation, version, state, statements, statements_hash)
@@ -21,13 +21,23 @@ VALUES (%s, %s, %s, %s, %s, %s)
 """
 # What a generation keeps of its code names its tables, whatever today's code says.
 FORGET = """
-DELETE FROM projection_generations
- WHERE projection = %s
+DELETE FROM projection_generations WHERE projection = %s AND generation = %s
 RETURNING ARRAY(SELECT stored ->> 'table' FROM jsonb_array_elements(statements) AS stored)
+"""
+GENERATIONS = "SELECT generation, state FROM projection_generations WHERE projection = %s ORDER BY generation"
+# The columns of a view (%s), in their order, then those that only its next source (%s) has.
+VIEW_COLUMNS = """
+SELECT CASE WHEN own.attname IS NULL
+            THEN format('NULL::%%s AS %%I', format_type(shown.atttypid, shown.atttypmod), shown.attname)
+            ELSE quote_ident(own.attname) END
+  FROM (SELECT * FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0) AS shown
+  FULL JOIN (SELECT * FROM pg_attribute
+              WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped) AS own USING (attname)
+ ORDER BY shown.attnum NULLS LAST, own.attnum
 """
 
 
-GENERATIONS = "SELECT generation, state FROM projection_generations WHERE projection = %s ORDER BY generation"
+PATIENT = "SET LOCAL lock_timeout = '5s'"
 
 
 class Cursor(Protocol):
@@ -40,24 +50,77 @@ class Cursor(Protocol):
     def execute(self, query: Any, params: Any = None, /) -> Any:
         """Send a statement."""
 
+    def fetchall(self) -> Any:
+        """Get all rows."""
+
+    def fetchone(self) -> Any:
+        """Get the next row."""
+
 
 def create_generation(cursor: Cursor, projection: Projection, generation: int, state: str) -> None:
     """Make the empty tables of a generation and register it with the folds of today's code; no view changes.
 
-    Delivery feeds it from position 1 on, so it raises LogIsPruned where the log does not reach back so far.
+    Only primary keys are there: `index_statements` makes the rest, for a rebuild after the tables were filled. It is
+    fed from position 1 on, so LogIsPruned is raised where the log does not reach back so far.
     """
     require_whole_log(cursor.connection)
     statements, digest = stored_form(projection, generation)
     for table in projection.tables:
-        _create_table(cursor, table, table_name(table.name, generation))
+        name = table_name(table.name, generation)
+        cursor.execute(
+            f'CREATE TABLE "{name}" ({table.columns_ddl}) WITH (fillfactor = {table.fillfactor:d})'
+        )
     cursor.execute(REGISTER, [projection.name, generation, projection.version, state, statements, digest])
 
 
-def show_generation(cursor: Cursor, projection: Projection, generation: int) -> None:
-    """Let the views of a projection read this generation. New columns may only stand behind the old ones."""
-    for table in projection.tables:
-        view, source = f'"read_{table.name}"', f'"{table_name(table.name, generation)}"'
-        cursor.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM {source}")
+def index_statements(projection: Projection, generation: int) -> list[str]:
+    """List the statements that make the indexes of a generation beside its primary keys."""
+    return [
+        index.replace("{table}", f'"{table_name(table.name, generation)}"')
+        for table in projection.tables
+        for index in table.indexes
+    ]
+
+
+def show_generation(cursor: Cursor, tables: Sequence[str], generation: int) -> None:
+    """Let the views of some tables, named without generation, read this generation.
+
+    Views only append columns: where a generation has fewer (after a roll-back), the view shows NULL for the others.
+    """
+    for table in tables:
+        view, source = f"read_{table}", table_name(table, generation)
+        cursor.execute(VIEW_COLUMNS, [view, source])
+        columns = ", ".join(expression for (expression,) in cursor.fetchall())
+        cursor.execute(f'CREATE OR REPLACE VIEW "{view}" AS SELECT {columns} FROM "{source}"')
+
+
+def drop_tables(cursor: Cursor, projection: str, generation: int) -> None:
+    """Drop a generation that no view reads, and forget where it stood and what it could not take in."""
+    hold(cursor.connection, projection, generation)
+    cursor.execute(FORGET, [projection, generation])
+    (tables,) = cursor.fetchone() or ([],)
+    for table in tables:
+        cursor.execute(f'DROP TABLE "{table}"')
+    for forgotten in ("checkpoints", "delivery_failures", "dead_letters"):
+        cursor.execute(
+            f"DELETE FROM {forgotten} WHERE subscriber = %s AND generation = %s", [projection, generation]
+        )
+
+
+def drop_generation(connection: psycopg.Connection[Any], projection: str, generation: int) -> None:
+    """Drop a generation that no view reads, in a transaction of its own.
+
+    Raises LockNotAvailable while somebody who began before it was replaced still reads its tables.
+    """
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(PATIENT)
+        drop_tables(cursor, projection, generation)
+
+
+def generations(cursor: Cursor, projection: str) -> list[tuple[int, str]]:
+    """List the generations of a projection with their states."""
+    cursor.execute(GENERATIONS, [projection])
+    return [(generation, state) for generation, state in cursor.fetchall()]
 
 
 class CreateReadModels(Operation):
@@ -140,11 +203,11 @@ class MendReadModel(Operation):
         """Hold each generation, change its table, and let the view show what was added."""
         projection = import_string(f"orders_read.projections.{self.projection}.projection")
         with schema_editor.connection.cursor() as cursor:
-            for generation, state in generations(cursor, projection):
+            for generation, state in generations(cursor, projection.name):
                 hold(cursor.connection, projection.name, generation)
                 cursor.execute(self.statement.replace("{table}", f'"{table_name(self.name, generation)}"'))
                 if state == "live":
-                    show_generation(cursor, projection, generation)
+                    show_generation(cursor, [table.name for table in projection.tables], generation)
             adopt(cursor, projection)
 
     def database_backwards(
@@ -161,33 +224,16 @@ class MendReadModel(Operation):
         return f"Change the tables of read model {self.name} in place"
 
 
-def generations(cursor: CursorWrapper, projection: Projection) -> list[tuple[int, str]]:
-    """List the generations of a projection with their states."""
-    cursor.execute(GENERATIONS, [projection.name])
-    return [(generation, state) for generation, state in cursor.fetchall()]
-
-
-def _create_table(cursor: Cursor, table: Table, name: str) -> None:
-    cursor.execute(f'CREATE TABLE "{name}" ({table.columns_ddl}) WITH (fillfactor = {table.fillfactor:d})')
-    for index in table.indexes:
-        cursor.execute(index.replace("{table}", f'"{name}"'))
-
-
 def _create_first_generation(cursor: CursorWrapper, projection: Projection) -> None:
-    cursor.execute("SELECT FROM projection_generations WHERE projection = %s", [projection.name])
-    if cursor.fetchone() is None:
+    if not generations(cursor, projection.name):
         create_generation(cursor, projection, 1, "live")
-        show_generation(cursor, projection, 1)
+        for statement in index_statements(projection, 1):
+            cursor.execute(statement)
+        show_generation(cursor, [table.name for table in projection.tables], 1)
 
 
 def _drop_generations(cursor: CursorWrapper, projection: Projection) -> None:
-    for generation, _ in generations(cursor, projection):
-        hold(cursor.connection, projection.name, generation)
-    cursor.execute(FORGET, [projection.name])
-    tables = [table for (names,) in cursor.fetchall() for table in names]
-    for view in {re.sub(r"_g[0-9]+$", "", table) for table in tables}:
-        cursor.execute(f'DROP VIEW IF EXISTS "{view}"')
-    for table in tables:
-        cursor.execute(f'DROP TABLE "{table}"')
-    for table in ("checkpoints", "delivery_failures"):
-        cursor.execute(f"DELETE FROM {table} WHERE subscriber = %s", [projection.name])
+    for table in projection.tables:
+        cursor.execute(f'DROP VIEW IF EXISTS "read_{table.name}"')
+    for generation, _ in generations(cursor, projection.name):
+        drop_tables(cursor, projection.name, generation)

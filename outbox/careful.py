@@ -76,13 +76,13 @@ class CarefulDelivery:
         moved = 0
         for patient in failures.due(self.connection):
             if not is_stopping():
-                moved += self._bring_past(patient, is_stopping)
+                moved += self.bring_past(patient, is_stopping)
         for letter in dead_letters.due_to_projections(self.connection):
             if not is_stopping():
                 moved += self._retry(letter)
         return moved
 
-    def _bring_past(self, patient: Patient, is_stopping: Callable[[], bool]) -> bool:
+    def bring_past(self, patient: Patient, is_stopping: Callable[[], bool] = lambda: False) -> bool:
         """Bring a generation past the range at which it failed; say whether it moved at all."""
         bad_to: int | None = None  # ends a range that is known to fail
         has_moved = False

@@ -62,10 +62,12 @@ def advance(
     to_position: int,
     parked: Collection[GenerationKey] = (),
     steps: list[Step] | None = None,
+    letters_of: GenerationKey | None = None,
 ) -> None:
     """Move the checkpoints of some generations over a range and fold it into their tables.
 
-    For generations in `parked`, aggregates behind an open dead letter are left out. An event of a type or version that
+    For generations in `parked`, aggregates behind an open dead letter are left out: a letter of their own, or of the
+    generation that is named. An event of a type or version that
     no code knows makes it fail. The folds must have been loaded. `steps` gets what is executed, as it is executed: in
     a pipeline, the first step without an answer is the one that failed.
     """
@@ -74,9 +76,10 @@ def advance(
     checkpoints.move(connection, members, from_position, to_position)
     clean = tuple(key for key in keys if key not in parked)
     for group in ([clean] if clean else []) + [(key,) for key in keys if key in parked]:
-        _refuse_unknown(connection, group, from_position, to_position, steps)
+        _refuse_unknown(connection, group, from_position, to_position, letters_of or group[0], steps)
     for key in keys:
-        whose = [key.projection, key.generation] if key in parked else []
+        letters = letters_of or key
+        whose = [letters.projection, letters.generation] if key in parked else []
         for fold in FOLDS.of(key):
             text = fold.less_parked if key in parked else fold.of_range
             cursor = psycopg.RawCursor(connection)
@@ -89,12 +92,13 @@ def _refuse_unknown(
     keys: tuple[GenerationKey, ...],
     from_position: int,
     to_position: int,
+    letters_of: GenerationKey,
     steps: list[Step],
 ) -> None:
     if known := _known(options().events):
         cursor = psycopg.RawCursor(connection)
         steps.append(Step(keys, "in the log", cursor))
-        whose = [keys[0].projection, keys[0].generation]
+        whose = [letters_of.projection, letters_of.generation]
         cursor.execute(REFUSE_UNKNOWN, [from_position, to_position, known, *whose], prepare=True)
 
 

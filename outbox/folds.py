@@ -24,11 +24,16 @@ PERSONAL = (
 )
 
 RANGE = "position > $1::bigint AND position <= $2::bigint"
-RANGE_LESS_PARKED = f"""{RANGE} AND NOT EXISTS (
+# What waits behind an open dead letter of a generation is left out, and what an operator skipped for it.
+LESS_PARKED = """NOT EXISTS (
        SELECT FROM dead_letters AS letter
-        WHERE letter.subscriber = $3::text AND letter.generation = $4::int AND letter.state IN ('waiting', 'parked')
+        WHERE letter.subscriber = {subscriber}::text AND letter.generation = {generation}::int
           AND letter.aggregate_type = event_log.aggregate_type AND letter.aggregate_id = event_log.aggregate_id
-          AND letter.position <= event_log.position)"""
+          AND (letter.state IN ('waiting', 'parked') AND letter.position <= event_log.position
+               OR letter.state = 'skipped' AND letter.position = event_log.position))"""
+RANGE_LESS_PARKED = f"{RANGE} AND {LESS_PARKED.format(subscriber='$3', generation='$4')}"
+AGGREGATES = f"""aggregate_type = $3::text AND aggregate_id = ANY ($4::bigint[]) AND position <= $5::bigint
+   AND {LESS_PARKED.format(subscriber="$1", generation="$2")}"""
 ONE_EVENT = "position = $1::bigint"
 
 STATEMENTS = """
@@ -85,14 +90,27 @@ class StoredFolds:
 
 def executable(text: str, table: str, generation: int) -> Fold:
     """Put each kind of batch before a fold, and the names of its tables into it."""
+    return Fold(
+        table,
+        _over(RANGE, text, table, generation),
+        _over(RANGE_LESS_PARKED, text, table, generation),
+        _over(ONE_EVENT, text, table, generation) + "\nRETURNING ctid",
+    )
+
+
+def over_aggregates(text: str, table: str, generation: int) -> str:
+    """Make a fold executable over all events of some aggregates up to a position.
+
+    Its parameters: subscriber and generation whose dead letters count, type and ids of the aggregates, position.
+    """
+    return _over(AGGREGATES, text, table, generation)
+
+
+def _over(which: str, text: str, table: str, generation: int) -> str:
     named = re.sub(r"\{table:(\w+)\}", lambda other: f'"{table_name(other[1], generation)}"', text)
     named = named.replace("{table}", f'"{table}"')
     personal = PERSONAL if re.search(r"\bpersonal\b", text) else ""
-
-    def over(which: str) -> str:
-        return BATCH.format(personal=personal, which=which) + named
-
-    return Fold(table, over(RANGE), over(RANGE_LESS_PARKED), f"{over(ONE_EVENT)}\nRETURNING ctid")
+    return BATCH.format(personal=personal, which=which) + named
 
 
 def stored_form(projection: Projection, generation: int) -> tuple[str, str]:

@@ -14,7 +14,8 @@ class Table:
 
     `columns_ddl` is the inside of `CREATE TABLE {table} (…)`, primary key included; `indexes` are whole statements on
     `{table}`. `fold` is one `INSERT INTO {table} … ON CONFLICT … DO UPDATE`: it reads the relation `batch` and its own
-    table, or another of its projection as `{table:NAME}`, and nothing else.
+    table, or another of its projection as `{table:NAME}`, and nothing else. Where a row tells of one aggregate alone,
+    `aggregate_type` names its type: its id is the primary key, and its events are all that the row is made of.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Table:
     fold: str
     indexes: tuple[str, ...] = ()
     fillfactor: int = 100
+    aggregate_type: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ projection = Projection(
                 row_version bigint NOT NULL
             """,
             fold=fold("order_details"),
+            aggregate_type="order",
             fillfactor=70,
         ),
     ),

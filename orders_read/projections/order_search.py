@@ -45,6 +45,7 @@ projection = Projection(
                 "CREATE INDEX ON {table} USING gin (words)",
             ),
             fold=fold("order_search"),
+            aggregate_type="order",
             fillfactor=70,
         ),
     ),

@@ -51,6 +51,7 @@ projection = Projection(
                 row_version bigint  NOT NULL
             """,
             fold=fold("user_orders"),
+            aggregate_type="order",
             fillfactor=70,
         ),
     ),

@@ -11,6 +11,7 @@ SELECT fed.statements_hash, standing.position, (SELECT coalesce(max(position), 0
   LEFT JOIN delivery_attempts AS attempt
          ON attempt.from_position = standing.position AND attempt.owner <> $3::uuid
             AND fed.projection || ' ' || fed.generation = ANY (attempt.members)
- WHERE fed.projection = $1::text AND fed.generation = $2::int AND fed.state IN ('live', 'kept')
-   AND NOT EXISTS (SELECT FROM paused_subscribers AS paused WHERE paused.subscriber = fed.projection)
+ WHERE fed.projection = $1::text AND fed.generation = $2::int
+   AND (fed.state = 'building'  -- by its rebuild
+        OR NOT EXISTS (SELECT FROM paused_subscribers AS paused WHERE paused.subscriber = fed.projection))
  GROUP BY fed.projection, fed.generation, fed.statements_hash, standing.position

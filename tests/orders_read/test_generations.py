@@ -84,7 +84,7 @@ def test_a_second_generation_is_built_beside_the_live_one_and_shown_later(twin):
         cursor.execute(f"INSERT INTO read_{NAME}_g2 SELECT 'mug', 'n', 'c', 1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1")
         cursor.execute(f"SELECT count(*) FROM read_{NAME}")
         assert cursor.fetchone() == (0,)
-        show_generation(cursor, TWIN, 2)
+        show_generation(cursor, [NAME], 2)
         cursor.execute(f"SELECT count(*) FROM read_{NAME}")
         assert cursor.fetchone() == (1,)
 

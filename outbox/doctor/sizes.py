@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
+from .. import partitions
 from ..advice import counted
 from .findings import Finding, Severity, rows, size
 
@@ -26,6 +27,11 @@ SELECT count(*) AS partitions, coalesce(sum(pg_total_relation_size(inhrelid)), 0
        (SELECT recorded_at::timestamp(0)::text FROM event_log ORDER BY position LIMIT 1) AS since
   FROM pg_inherits WHERE inhparent = 'event_log'::regclass
 """
+DETACHED = f"""
+SELECT count(*) AS partitions, coalesce(sum(pg_total_relation_size(quote_ident(name)::regclass)), 0)::float8 AS octets
+  FROM ({partitions.DETACHED}) AS detached
+"""
+HALF_DETACHED = f"SELECT name FROM ({partitions.ATTACHED}) AS attached WHERE is_pending"
 
 
 def find_bloat(cursor: CursorWrapper) -> Iterator[Finding]:
@@ -34,6 +40,11 @@ def find_bloat(cursor: CursorWrapper) -> Iterator[Finding]:
         yield _table(row)
     for row in rows(cursor, LOG):
         yield _log(row)
+    for row in rows(cursor, DETACHED):
+        if row["partitions"]:
+            yield _detached(row)
+    for row in rows(cursor, HALF_DETACHED):
+        yield _half_detached(row)
 
 
 def _table(row: dict[str, Any]) -> Finding:
@@ -57,3 +68,16 @@ def _log(row: dict[str, Any]) -> Finding:
     return Finding(
         "doctor.D603", Severity.INFO, what, "Nothing to mend; `manage.py prune_events` makes it shorter."
     )
+
+
+def _detached(row: dict[str, Any]) -> Finding:
+    what = f"The log was pruned: {counted(row['partitions'], 'partition')}, {size(row['octets'])}, wait as tables."
+    mend = (
+        "`manage.py attach_events` puts them back, `manage.py prune_events --drop --yes` drops the old ones."
+    )
+    return Finding("doctor.D604", Severity.INFO, what, mend)
+
+
+def _half_detached(row: dict[str, Any]) -> Finding:
+    what = f"{row['name']} is half detached: prune_events was interrupted, and new statements do not read it."
+    return Finding("doctor.D605", Severity.WARNING, what, "`manage.py prune_events` finishes it.")

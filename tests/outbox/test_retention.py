@@ -245,6 +245,7 @@ def test_an_interrupted_detaching_is_finished_by_the_next_run(log: World) -> Non
         prune(log, "event_log_p1", wait_seconds=0.2)
     reader.rollback()
     assert retention.pruned_up_to(log.watcher) == 10
+    assert "half already" in run("prune_events", "--dry-run")
 
     out = run("prune_events", "--before", LATER.isoformat())
 
@@ -255,6 +256,16 @@ def test_an_interrupted_detaching_is_finished_by_the_next_run(log: World) -> Non
 NO_CHECK = "ALTER TABLE event_log_p1 DROP CONSTRAINT {check}"
 BELIEVED_CHECK = NO_CHECK + ", ADD CHECK (position >= 1 AND position < 11) NOT VALID"
 A_ROW_LESS = "DELETE FROM event_log_p1 WHERE position = 5"
+
+
+def test_it_is_finished_also_when_nothing_is_to_be_pruned(log: World) -> None:
+    reader = log.writer()
+    reader.execute("SELECT * FROM event_log")
+    with pytest.raises(LogIsRead):
+        prune(log, "event_log_p1", wait_seconds=0.2)
+    reader.rollback()
+    assert "p1: positions 1 to 10: detached" in run("prune_events")
+    assert detached(log) == ["event_log_p1"]
 
 
 @pytest.mark.parametrize("spoil", [NO_CHECK, BELIEVED_CHECK, A_ROW_LESS])

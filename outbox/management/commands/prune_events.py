@@ -16,6 +16,7 @@ from outbox.partitions import Partition
 HELD_BACK = 1
 NOT_DONE = 2
 
+KEPT = "The log is kept for ever: OUTBOX['KEEP_EVENTS_DAYS'] is not set."
 WARNING = (
     "A pruned log cannot be replayed: rebuild and verify refuse until its partitions are attached again with "
     "attach_events. Dropped ones are gone for good."
@@ -52,26 +53,32 @@ class Command(BaseCommand):
         if given["drop"] and not (given["yes"] or given["dry_run"]):
             raise CommandError("Say --yes to drop events for good, or --dry-run to see which.")
         before = _limit(given)
-        if before is None:
-            self.stdout.write("The log is kept for ever: OUTBOX['KEEP_EVENTS_DAYS'] is not set.")
-            return
-        self.stdout.write(WARNING)
+        self.stdout.write(WARNING if before else KEPT)
         connection = connect("prune_events")
         connection.execute("SET statement_timeout = 0")
         try:
             with retention.alone(connection):
-                self._prune(connection, before, given)
+                self._finish(connection, given)
+                if before:
+                    self._prune(connection, before, given)
         except (LogIsRead, RetentionAtWork) as error:
             raise CommandError(_told(error), returncode=NOT_DONE) from error
         finally:
             connection.close()
 
+    def _finish(self, connection: psycopg.Connection[Any], given: dict[str, Any]) -> None:
+        """Detach what an interrupted run left half detached, whatever the limit is now."""
+        if given["dry_run"]:
+            for partition in partitions.attached(psycopg.RawCursor(connection)):
+                if partition.is_pending:
+                    self.stdout.write(f"{_shown(partition)}: would be detached, as it is half already")
+            return
+        for partition in retention.finish(connection, given["wait"]):
+            self._did(connection, partition, "detached")
+
     def _prune(self, connection: psycopg.Connection[Any], before: datetime, given: dict[str, Any]) -> None:
         is_real = not given["dry_run"]
         plan = retention.plan(connection, before)
-        if is_real:
-            for partition in retention.finish(connection, given["wait"]):
-                self._did(connection, partition, "detached")
         for partition in plan.partitions:
             if is_real:
                 retention.detach(connection, partition, given["wait"])

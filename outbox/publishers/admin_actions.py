@@ -41,7 +41,10 @@ def action(
         if not filled.is_valid() or (told and request.POST.get("told") != told):
             return _ask(model_admin, request, rows, name, filled, told)
         for row in rows.order_by("pk"):
-            act(request, row, filled.cleaned_data)
+            try:
+                act(request, row, filled.cleaned_data)
+            except ValueError as refusal:
+                messages.error(request, f"{row.subscriber}: {refusal}")
         return None
 
     run.__name__ = name

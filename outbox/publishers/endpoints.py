@@ -51,6 +51,16 @@ def check_name(name: str) -> None:
         raise ValueError(f"There is an endpoint named {name} already.")
 
 
+def check_log_after(position: int) -> None:
+    """Raise ValueError where an endpoint would miss events that were pruned; none are until the transaction ends."""
+    connection.ensure_connection()
+    try:
+        retention.require_log_after(_raw(), position)
+    except LogIsPruned as error:
+        first = int(str(error.details["pruned_up_to"])) + 1
+        raise ValueError(f"The log begins at position {first}: attach what was pruned first.") from error
+
+
 @transaction.atomic
 def add(
     actor: str,
@@ -71,7 +81,7 @@ def add(
     check_url(url)
     from_position = 0 if from_beginning else history.head()
     if from_beginning:
-        _require_log_after(0)
+        check_log_after(0)
     secret = new_secret()
     PublisherRow.objects.create(
         subscriber=name, kind=KIND, partitions=partitions, from_position=from_position
@@ -122,7 +132,7 @@ def enable(actor: str, name: str) -> None:
     endpoint.disabled_reason = ""
     endpoint.save(update_fields=["disabled_reason"])
     PublisherRow.objects.filter(subscriber=name).update(is_enabled=True)
-    _require_log_after(retention.publisher_standing(_raw(), name))
+    check_log_after(retention.publisher_standing(_raw(), name))
     _execute(FORGET_FAILURE, name)
     _tell(actor, "enable_webhook", name)
 
@@ -169,7 +179,7 @@ def replay_from(actor: str, name: str, position: int) -> int:
     """
     if not 1 <= position <= history.head() + 1:
         raise ValueError(f"Give a position from 1 to {history.head()}, where the log ends.")
-    _require_log_after(position - 1)
+    check_log_after(position - 1)
     _locked(name)
     lanes.hold(_raw(), name)
     publisher = PublisherRow.objects.get(subscriber=name)
@@ -268,15 +278,6 @@ def _lane_names(publisher: PublisherRow) -> list[str]:
         lanes.Lane(publisher.subscriber, publisher.kind, partition, publisher.partitions).name
         for partition in range(publisher.partitions)
     ]
-
-
-def _require_log_after(position: int) -> None:
-    """Raise ValueError where an endpoint would miss events that were pruned; none are until the transaction ends."""
-    try:
-        retention.require_log_after(_raw(), position)
-    except LogIsPruned as error:
-        first = int(str(error.details["pruned_up_to"])) + 1
-        raise ValueError(f"The log begins at position {first}: attach what was pruned first.") from error
 
 
 def _raw() -> psycopg.Connection[Any]:

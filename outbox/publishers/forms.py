@@ -102,6 +102,12 @@ class NewEndpointForm(EndpointForm):
             raise forms.ValidationError(str(error)) from error
         return name
 
+    def clean_from_beginning(self) -> bool:
+        """Refuse a beginning that was pruned."""
+        if self.cleaned_data["from_beginning"]:
+            _check_log_after(0)
+        return bool(self.cleaned_data["from_beginning"])
+
 
 class RotateForm(forms.Form):
     """How long the old secret is good for beside the new one."""
@@ -124,4 +130,12 @@ class ReplayForm(forms.Form):
         position = int(self.cleaned_data["from_position"])
         if position > (head := history.head()):
             raise forms.ValidationError(f"The log ends at position {head}.")
+        _check_log_after(position - 1)
         return position
+
+
+def _check_log_after(position: int) -> None:
+    try:
+        endpoints.check_log_after(position)
+    except ValueError as error:
+        raise forms.ValidationError(str(error)) from error

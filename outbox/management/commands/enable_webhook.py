@@ -21,4 +21,6 @@ class Command(BaseCommand):
             endpoints.enable(options["actor"] or shell_actor(), name)
         except UnknownSubscribers as refusal:
             raise CommandError(refusal.told) from refusal
+        except ValueError as refusal:  # the log was pruned
+            raise CommandError(str(refusal)) from refusal
         self.stdout.write(f"{name} is enabled.")

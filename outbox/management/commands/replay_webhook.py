@@ -35,6 +35,8 @@ class Command(BaseCommand):
                 self._all(actor, name, options["from_position"], is_dry=options["dry_run"])
         except UnknownSubscribers as refusal:
             raise CommandError(refusal.told) from refusal
+        except ValueError as refusal:  # the log was pruned
+            raise CommandError(str(refusal)) from refusal
 
     def _all(self, actor: str, name: str, position: int, *, is_dry: bool) -> None:
         head = history.head()

@@ -4,6 +4,10 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 
 from outbox import partitions, retention
 from outbox.publishers import endpoints
@@ -61,6 +65,32 @@ def test_one_that_is_not_asked_about_is_caught(
     monkeypatch.setattr(retention, "pruned_up_to", lambda _: 0)
     with pytest.raises(Broken):
         misses_nothing(act)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("enable_webhook", "early"),
+        ("replay_webhook", "early", "--from-position", "10"),
+        ("add_webhook", "late", URL, "--from-beginning"),
+    ],
+)
+def test_the_commands_say_so(pruned: World, words: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError, match="begins at position 11"):
+        call_command(*words)
+
+
+def test_the_admin_says_so(pruned: World, client: Client) -> None:
+    client.force_login(get_user_model().objects.create_superuser("root", password="secret"))
+    page = "admin:outbox_webhookendpoint_"
+    new = {"subscriber": "late", "url": URL, "partitions": "1", "event_types": "", "from_beginning": "on"}
+    action = {"_selected_action": "early", "run": "1", "from_position": "10"}
+    answers = [
+        client.post(reverse(f"{page}add"), new),
+        client.post(reverse(f"{page}changelist"), action | {"action": "enable"}, follow=True),
+        client.post(reverse(f"{page}changelist"), action | {"action": "replay"}, follow=True),
+    ]
+    assert ["begins at position 11" in answer.content.decode() for answer in answers] == [True, True, True]
 
 
 def test_what_is_left_can_be_had(pruned: World) -> None:

@@ -29,7 +29,7 @@ from .servers import Child
 from .web_client import Line
 
 QUEUE_KEY = "rq:queue:delivery"
-SEARCH_SECONDS = 3.0
+SEARCH_SECONDS = 10.0
 UNFLUSHED_SECONDS = 0.4
 REPEATED = 40
 AWAY = (psycopg.Error, redis.RedisError, psutil.Error, OSError)

@@ -66,6 +66,8 @@ class Run:
         self.product = Product(folder, mutant)
         self.result = Result()
         self.cast: Cast | None = None
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
 
     def go(self) -> Result:
         """Do all of it; whoever calls must `remove` afterwards, however this ends."""
@@ -78,13 +80,17 @@ class Run:
         return self.result
 
     def remove(self) -> None:
-        """Leave nothing running."""
+        """Leave nothing running; first the nemesis ends, which starts again what it kills."""
+        self._stopping.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
         self.product.remove()
 
     def _torture(self) -> None:
         """Let clients and nemesis at the product for the time of the schedule."""
         assert self.cast is not None
-        begins_at, stopping, seen = time.time() + LEAD_SECONDS, threading.Event(), Seen()
+        begins_at, stopping, seen = time.time() + LEAD_SECONDS, self._stopping, Seen()
         written = History(self.folder / "history-web.jsonl")
         clients = [
             WebClient(
@@ -101,14 +107,14 @@ class Run:
         )
         direct.is_meant_to_run = False
         self.say(f"Torturing for {self.schedule.seconds:g} s ...")
-        threads = [*clients, nemesis]
-        for thread in threads:
+        self._threads = [*clients, nemesis]
+        for thread in self._threads:
             thread.start()
         while time.time() < begins_at + self.schedule.seconds:
             time.sleep(LOOK_SECONDS)
             self.product.children.look()
         stopping.set()
-        for thread in threads:
+        for thread in self._threads:
             thread.join()
         direct.stop()
         written.close()

@@ -9,6 +9,8 @@ from .finding import Finding
 
 Operations = Mapping[str, Operation]
 
+NO_ANSWER = Answer(outcome=UNKNOWN)
+
 # What each command's answer is named by, and the events that it leads to; the first is about what the answer shows.
 LEADS_TO = {
     "PlaceOrder": ("order_id", ["OrderPlaced"]),
@@ -36,8 +38,8 @@ def effects_once(operations: Operations, snapshot: Snapshot) -> Finding:
         if operation.kept and operation.kept.outcome == OK:
             _acknowledged(finding, operation, operation.kept, events)
         else:
-            last = operation.answers[-1].outcome if operation.answers else UNKNOWN
-            finding.expect(last == REFUSED, f"{op} has no outcome, even after it was asked again")
+            last = operation.kept or (operation.answers or [NO_ANSWER])[-1]
+            finding.expect(last.outcome == REFUSED, f"{op} has no outcome, even after it was asked again")
             told = [each.event_type for each in events]
             finding.expect(not events, f"{op} was refused, and yet there are {told}")
     for op in of_operation.keys() - operations.keys() - {PREPARATION}:
@@ -98,7 +100,7 @@ def changed_refused(operations: Operations) -> Finding:
     for op, operation in operations.items():
         if operation.request.is_changed:
             finding.count("changed bodies")
-            last = operation.answers[-1] if operation.answers else Answer(outcome=UNKNOWN)
+            last = (operation.answers or [NO_ANSWER])[-1]
             finding.expect(KEY_REUSED in last.body, f"{op} got {last.status} {last.body[:200]}")
     return finding
 

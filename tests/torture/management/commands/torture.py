@@ -11,6 +11,8 @@ from config.services import DATA_DIR
 from tests.torture.run import Result, Run, end_on_signal
 from tests.torture.schedule import NEMESES, PROFILES, WORKLOADS, Schedule, kinds_of, make
 
+INTERRUPTED = 130
+
 
 class Command(BaseCommand):
     help = (
@@ -47,18 +49,21 @@ class Command(BaseCommand):
         folder = DATA_DIR / f"torture-{schedule.seed}-{os.getpid()}"
         folder.mkdir(parents=True)
         end_on_signal()
-        run, is_sound = Run(folder, schedule, options["mutant"], self._say), False
+        run, keeps = Run(folder, schedule, options["mutant"], self._say), True
         try:
             result = run.go()
             self._say(_report(result))
-            is_sound = result.is_sound
-            if not is_sound:
-                self._say(f"WRONG. Seed {schedule.seed}; again with: {again}\nEverything is in {folder}")
+            keeps = options["keep"] or not result.is_sound
+        except (KeyboardInterrupt, SystemExit):
+            keeps = options["keep"]
+            raise CommandError("Interrupted.", returncode=INTERRUPTED) from None
         finally:
             run.remove()
-            if is_sound and not options["keep"]:
+            if not keeps:
                 shutil.rmtree(folder, ignore_errors=True)
-        return is_sound
+        if not result.is_sound:
+            self._say(f"Again: {again}\nHistories, logs and schedule: {folder}")
+        return result.is_sound
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)

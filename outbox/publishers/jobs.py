@@ -5,17 +5,21 @@ or the job be lost, they ask again a second later.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import psycopg
+import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
 from ..bell import client
 from ..options import options
+from ..stopping import STOPPING
 from . import lanes
 from .loop import PublisherLoop
 
+LONGEST_JOB_SECONDS = 60.0
 QUEUE = "work"
 JOB = "outbox.publishers.jobs.publish_events"
 ASKED_KEY = "outbox:publishing"
@@ -24,13 +28,14 @@ REDIS_TIMEOUT_SECONDS = 2.0
 
 
 def publish_events() -> int:
-    """Serve all lanes until none has work that can be done now; return how many events were taken."""
-    loop = PublisherLoop()
+    """Serve all lanes until none has work that can be done now, for a while; return how many events were taken."""
+    loop = PublisherLoop(STOPPING.event)
     try:
-        return loop.run_once()
+        return loop.run_once(LONGEST_JOB_SECONDS)
     finally:
         loop.close()
-        _redis().delete(ASKED_KEY)
+        with suppress(redis.RedisError):  # asked again when the key has expired
+            _redis().delete(ASKED_KEY)
 
 
 def ask_for_publishing(connection: psycopg.Connection[Any], is_stopping: Callable[[], bool]) -> int:

@@ -1,6 +1,7 @@
 """Serve all lanes that have work, each by a thread and a connection of its own, so that none waits for another."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 RELAY_SECONDS = 1.0  # by then what was drawn stands in the log, unless its transaction takes long
 LONGEST_JOB_SECONDS = 10.0  # then others have their turn, should there be more lanes than threads
 ASIDE_SECONDS = 1.0  # for a lane that another process serves, or that failed
-STOP_SECONDS = 7.0
+STOP_SECONDS = 4.0
 DISABLE = "UPDATE publishers SET is_enabled = false WHERE subscriber = $1::text"
 
 
@@ -59,6 +60,7 @@ class PublisherLoop:
 
     def __init__(self, stopping: threading.Event | None = None) -> None:
         self.stopping = stopping or threading.Event()
+        self._closing = threading.Event()
         self.owner = uuid4()
         self.taken = 0
         self._connection: psycopg.Connection[Any] | None = None
@@ -72,10 +74,11 @@ class PublisherLoop:
         self._ended = threading.Event()
         self._changing = threading.Lock()
 
-    def run_once(self) -> int:
+    def run_once(self, most_seconds: float = math.inf) -> int:
         """Serve until no lane has work that can be done now, but those of others; return how many events were taken."""
-        while not self.stopping.is_set() and (self.look() or self._threads):
-            self.wait_for_lane(1.0)
+        ends_at = time.monotonic() + most_seconds
+        while not self.stopping.is_set() and time.monotonic() < ends_at and (self.look() or self._threads):
+            self.wait_for_lane(0.1)
         return self.taken
 
     def run(self, interval_seconds: float = 0.05) -> None:
@@ -135,7 +138,7 @@ class PublisherLoop:
 
     def close(self) -> None:
         """Wait for calls under way, but not for long: what is left comes again, and is nobody's failure."""
-        self.stopping.set()
+        self._closing.set()
         ends_at = time.monotonic() + STOP_SECONDS
         with self._changing:
             threads = list(self._threads.values())
@@ -158,6 +161,9 @@ class PublisherLoop:
             self._connection.close()
             self._connection = None
 
+    def _is_ending(self) -> bool:
+        return self.stopping.is_set() or self._closing.is_set()
+
     def _start(self, lane: Lane) -> None:
         # A daemon: a call that hangs must not keep the process from ending when it is told to.
         thread = threading.Thread(
@@ -170,7 +176,7 @@ class PublisherLoop:
     def _serve(self, lane: Lane) -> None:
         taken = None
         try:
-            taken = serve(lane, self.owner, self.stopping.is_set)
+            taken = serve(lane, self.owner, self._is_ending)
         except psycopg.OperationalError as error:
             logger.warning("%s lost the database: %s", lane.name, str(error).strip())
         except Exception:  # whatever it is, the lane is served again, and no other lane hears of it

@@ -26,17 +26,22 @@ logger = logging.getLogger(__name__)
 
 ALARM_LOCK = 0x616C6172  # "alar"; the second key is 0
 LOOK_SECONDS = 5.0
+# A lag that swings about its SLA is one episode, not one with each swing.
+QUIET_SECONDS = 30.0
 # A round that fails once, for a lock or a connection, is no reason to wake anybody.
 FAILING_SECONDS = 5.0
 MOST_CALLS = 4
 FAREWELL_SECONDS = 2.0
 
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock($1::int, 0)"
-OPEN = "SELECT subject, kind, detail FROM alarm_episodes WHERE ended_at IS NULL AND kind <> 'locked'"
+OPEN = "SELECT subject, kind, detail FROM alarm_episodes WHERE ended_at IS NULL"
 EPISODES = statement("alarm_episodes")
 
 # What mends itself, and what a person has asked for, is shown by `delivery_status` and does not ring.
 RINGING = frozenset({Status.BEHIND, Status.PARKED, Status.STALLED, Status.FAILING, Status.MISSING})
+
+Troubles = dict[tuple[str, str], str]
+"""The details of troubles by subject and kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Watch:
     def __init__(self) -> None:
         self._looked_at: float | None = None
         self._calls: list[threading.Thread] = []
+        self._gone_since: dict[tuple[str, str], float] = {}
 
     def check(self, connection: psycopg.Connection[Any]) -> None:
         """Look, at most every LOOK_SECONDS, and ring for what began or ended; not while another worker looks.
@@ -80,9 +86,29 @@ class Watch:
         with connection.transaction(), psycopg.RawCursor(connection) as cursor:
             if not one_value(cursor.execute(TRY_LOCK, [ALARM_LOCK])):
                 return
-            changes = _change_episodes(connection, cursor)
+            changes = self._change_episodes(connection, cursor)
         if changes:
             self._ring(changes)
+
+    def _change_episodes(
+        self, connection: psycopg.Connection[Any], cursor: psycopg.RawCursor[Any]
+    ) -> list[Alarm]:
+        """Look, begin and end episodes, and return what changed."""
+        going_on = {(subject, kind): detail for subject, kind, detail in cursor.execute(OPEN)}
+        try:
+            troubles = _troubles(look(connection))
+        except TablesAreLocked as error:  # what cannot be looked at goes on, whatever it was
+            troubles = {**going_on, ("delivery", "locked"): str(error)}
+        troubles = {**self._swinging(going_on, troubles), **troubles}
+        columns = [list(column) for column in zip(*((*key, troubles[key]) for key in troubles), strict=True)]
+        return [Alarm(*row) for row in cursor.execute(EPISODES, columns or [[], [], []]).fetchall()]
+
+    def _swinging(self, going_on: Troubles, troubles: Troubles) -> Troubles:
+        """Give the troubles that are gone, but not for long enough to be over."""
+        gone = {key: detail for key, detail in going_on.items() if key not in troubles}
+        now = time.monotonic()
+        self._gone_since = {key: self._gone_since.get(key, now) for key in gone}
+        return {key: gone[key] for key, since in self._gone_since.items() if now - since < QUIET_SECONDS}
 
     def flush(self, timeout_seconds: float = FAREWELL_SECONDS) -> None:
         """Wait for the calls of the hook that have not ended; for the end of a process, and for tests."""
@@ -114,24 +140,14 @@ def check_alarms(connection: psycopg.Connection[Any]) -> None:
 WATCH = Watch()
 
 
-def _change_episodes(connection: psycopg.Connection[Any], cursor: psycopg.RawCursor[Any]) -> list[Alarm]:
-    """Look, begin and end episodes, and return what changed; what cannot be looked at goes on, whatever it was."""
-    try:
-        troubles = _troubles(look(connection))
-    except TablesAreLocked as error:
-        troubles = [*cursor.execute(OPEN).fetchall(), ("delivery", "locked", str(error))]
-    columns = [list(column) for column in zip(*troubles, strict=True)] or [[], [], []]
-    return [Alarm(*row) for row in cursor.execute(EPISODES, columns).fetchall()]
-
-
-def _troubles(found: Look) -> list[tuple[str, ...]]:
-    return [
-        (title(lag), trouble.name.lower(), describe(lag, trouble))
+def _troubles(found: Look) -> Troubles:
+    return {
+        (title(lag), trouble.name.lower()): describe(lag, trouble)
         for lag in found.subscribers
         if lag.state != "building"
         for trouble in lag.troubles
         if _rings(lag, trouble)
-    ]
+    }
 
 
 def _rings(lag: Lag, trouble: Status) -> bool:

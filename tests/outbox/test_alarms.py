@@ -50,6 +50,7 @@ def hook(
     LET_GO.clear()
     CALLED.clear()
     monkeypatch.setattr(alarms, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(alarms, "QUIET_SECONDS", 0)
 
     def choose(name: str) -> None:
         settings.OUTBOX = settings.OUTBOX | {"ALARM_HOOK": f"{__name__}.{name}"}
@@ -116,6 +117,52 @@ def test_an_alarm_that_rings_otherwise_is_found_out(
 
     with pytest.raises(AssertionError):
         promise(world, Watch())
+
+
+def swinging(world: World, watch: Watch) -> None:
+    """Check that a trouble that comes and goes all the time rings once."""
+    for aggregate_id in (1, 2, 3):
+        park(world, aggregate_id)
+        began = rung(watch, world.watcher)
+        world.watcher.execute(ENDS + " WHERE state = 'parked'")
+        assert (began, rung(watch, world.watcher)) == (
+            [("seen", "parked", False)] if aggregate_id == 1 else [],
+            [],
+        )
+
+
+def test_a_trouble_that_swings_rings_once_and_is_over_after_a_while(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch()
+    monkeypatch.setattr(alarms, "QUIET_SECONDS", 60)
+    swinging(world, watch)
+
+    monkeypatch.setattr(alarms, "QUIET_SECONDS", 0)
+
+    assert rung(watch, world.watcher) == [("seen", "parked", True)]
+
+
+def test_what_came_back_is_over_only_after_it_was_gone_for_long_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watch, trouble = Watch(), {("seen", "parked"): "it hurts"}
+    monkeypatch.setattr(alarms, "QUIET_SECONDS", 30)
+
+    def is_over(now: float) -> bool:
+        with monkeypatch.context() as clock:
+            clock.setattr(alarms.time, "monotonic", lambda: now)
+            return not watch._swinging(trouble, {})
+
+    assert not any(is_over(now) for now in (0, 10, 29))
+    watch._swinging(trouble, trouble)
+    assert not any(is_over(now) for now in (50, 70, 79))
+    assert is_over(80)
+
+
+def test_an_alarm_that_swings_along_is_found_out(world: World) -> None:
+    with pytest.raises(AssertionError):
+        swinging(world, Watch())
 
 
 def test_another_worker_does_not_ring_again(world: World) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -205,15 +206,15 @@ def test_a_worker_that_fell_silent_is_missed(fed: World) -> None:
 
 
 def test_a_role_that_sees_little_is_told_so(fed: World) -> None:
-    fed.watcher.execute("DROP ROLE IF EXISTS orders_guest")
-    fed.watcher.execute("CREATE ROLE orders_guest")
+    guest = f"guest_{uuid4().hex}"  # roles are the whole server's
+    fed.watcher.execute(f"CREATE ROLE {guest}")
     with connection.cursor() as cursor:
-        cursor.execute("SET ROLE orders_guest")
+        cursor.execute(f"SET ROLE {guest}")
         try:
             findings = found("doctor.D003")
         finally:
             cursor.execute("RESET ROLE")
-    fed.watcher.execute("DROP ROLE orders_guest")
+    fed.watcher.execute(f"DROP ROLE {guest}")
 
     assert [finding.severity for finding in findings] == [Severity.INFO]
 

@@ -166,6 +166,7 @@ def _serve(port: int) -> int:
             "--log-level=warning", "--no-control-socket",
         ],
         "worker": _manage("rqworker", "delivery", "--worker-class=outbox.worker.DeliveryWorker", "--verbosity=0"),
+        "publishers": _manage("run_publishers"),
     }  # fmt: skip
 
     has_opened = False

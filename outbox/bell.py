@@ -63,11 +63,16 @@ class Bell:
         """Wait until what was rung has been sent or given up; for tests and the end of a process."""
         return self._is_quiet.wait(timeout_seconds)
 
+    def renew(self) -> None:
+        """Begin anew in a forked child, which has no thread, and locks that another thread may have held."""
+        self._pid, self._rings = 0, 0
+        self._starting = threading.Lock()
+        self._rung, self._is_quiet = threading.Event(), threading.Event()
+
     def _start(self) -> None:
-        """Start the thread in this process; a forked child has neither thread nor sound locks."""
+        """Start the thread in this process."""
         with self._starting:
             if self._pid != os.getpid():
-                self._rung, self._is_quiet = threading.Event(), threading.Event()
                 threading.Thread(target=self._run, name="bell", daemon=True).start()
                 atexit.register(self.flush, 2 * options().bell_timeout_seconds)
                 self._pid = os.getpid()
@@ -100,6 +105,13 @@ class Bell:
 
 
 BELL = Bell()
+
+
+def _renew() -> None:
+    BELL.renew()
+
+
+os.register_at_fork(after_in_child=_renew)
 
 
 def ring() -> None:

@@ -1,9 +1,11 @@
 """The bell wakes a worker, coalesces, and never costs a command more than moments."""
 
 import logging
+import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 import redis
@@ -16,12 +18,14 @@ from outbox import bell, jobs
 from outbox.append import append
 from outbox.bell import BELL_KEY, STANDING_KEY, Bell
 from outbox.options import options
-from tests.mutants.bells import ImpatientBell, WaitingBell
-from tests.outbox.guarantees import Broken
+from tests.mutants.bells import ForkBlindBell, ImpatientBell, OneJobABell, WaitingBell
+from tests.outbox.guarantees import Broken, expect
 from tests.outbox.world import World, message
 
 # Far more than a command takes on a busy machine, far less than the mutant waits for Redis.
 MOST_SECONDS = 1.5
+
+COMMITS, MOST_JOBS = 1_000, 20
 
 
 @pytest.fixture
@@ -86,6 +90,106 @@ def test_a_thousand_rings_queue_one_job_and_one_token(
     for _ in range(5):
         bell.ring()
         assert bell.BELL.flush(1)
+    assert (queued(redis_server), redis_server.llen(BELL_KEY)) == (1, 1)
+
+
+def queues_few_jobs(world: World, server: redis.Redis, flushes: int = 0) -> None:
+    """Check that a thousand commits leave few jobs, with no worker to take them, and with Redis emptied meanwhile."""
+    for number in range(1, COMMITS + 1):
+        with transaction.atomic():
+            append([message(1, number)])
+        if flushes and number % (COMMITS // flushes) == 0:
+            server.flushdb()
+    bell.BELL.flush(1)
+    if (left := queued(server)) >= MOST_JOBS:
+        raise Broken(f"{left} jobs")
+
+
+@pytest.mark.parametrize("flushes", [0, 10])
+def test_a_thousand_commits_leave_few_jobs(
+    bare_world: World, redis_server: redis.Redis, make_bell: type[Bell], flushes: int
+) -> None:
+    queues_few_jobs(bare_world, redis_server, flushes)
+    assert len(bare_world.ask("SELECT FROM outbox")) == COMMITS
+    assert bell.BELL.errors == 0
+
+
+def test_a_bell_that_queues_a_job_each_time_is_caught(
+    bare_world: World, redis_server: redis.Redis, make_bell: type[Bell]
+) -> None:
+    bell.BELL = OneJobABell()
+    with pytest.raises(Broken):
+        queues_few_jobs(bare_world, redis_server)
+
+
+def test_many_processes_queue_few_jobs(redis_server: redis.Redis, make_bell: type[Bell]) -> None:
+    def rings_often() -> bool:
+        for _ in range(COMMITS // 4):
+            bell.ring()
+            time.sleep(0.001)
+        return bell.BELL.flush(5) and not bell.BELL.errors
+
+    children = [in_fork(rings_often) for _ in range(4)]
+    assert [ended_well(child) for child in children] == [True] * 4
+    assert 1 <= queued(redis_server) < MOST_JOBS
+
+
+def in_fork(act: Callable[[], bool]) -> int:
+    """Do something in a forked child, as gunicorn's workers are, and return its pid."""
+    pid = os.fork()
+    if not pid:
+        with suppress(BaseException):
+            os._exit(0 if act() else 1)
+        os._exit(2)
+    return pid
+
+
+def ended_well(pid: int) -> bool:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def rings_in_a_fork(server: redis.Redis, ring: Bell) -> None:
+    """Check that parent and forked child ring, each by its own thread and connection."""
+    bell.BELL = ring
+    bell.ring()
+    expect(ring.flush(1), True)
+    server.flushdb()
+    child = in_fork(lambda: bell.ring() or bell.BELL.flush(1))  # type: ignore[func-returns-value]
+    expect((ended_well(child), queued(server)), (True, 1))
+    server.flushdb()
+    bell.ring()
+    expect((ring.flush(1), queued(server), ring.errors), (True, 1, 0))
+
+
+def test_a_forked_process_rings_too(redis_server: redis.Redis, make_bell: type[Bell]) -> None:
+    rings_in_a_fork(redis_server, Bell())
+
+
+def test_a_fork_can_ring_though_a_thread_was_just_starting(
+    redis_server: redis.Redis, make_bell: type[Bell]
+) -> None:
+    bell.BELL = Bell()
+    with bell.BELL._starting:
+        child = in_fork(lambda: bell.ring() or bell.BELL.flush(1))  # type: ignore[func-returns-value]
+        assert ended_well(child)
+    assert queued(redis_server) == 1
+
+
+def test_a_bell_that_does_not_notice_a_fork_is_caught(
+    redis_server: redis.Redis, make_bell: type[Bell]
+) -> None:
+    with pytest.raises(Broken):
+        rings_in_a_fork(redis_server, ForkBlindBell())
+
+
+def test_a_bell_whose_keys_were_evicted_queues_a_job_again(
+    redis_server: redis.Redis, make_bell: type[Bell]
+) -> None:
+    bell.ring()
+    assert bell.BELL.flush(1)
+    redis_server.delete(BELL_KEY, STANDING_KEY, "rq:queue:delivery")
+    bell.ring()
+    assert bell.BELL.flush(1)
     assert (queued(redis_server), redis_server.llen(BELL_KEY)) == (1, 1)
 
 

@@ -24,6 +24,7 @@ from tests.torture.servers import Servers, free_port
 
 STOP_SECONDS = 30
 PATIENCE_SECONDS = 30
+MOST_JOBS = 20
 
 
 @pytest.fixture(scope="module")
@@ -178,3 +179,23 @@ def test_a_worker_survives_a_restart_of_redis(
     assert wait_until(lambda: world.versions() == {1: [1, 2, 3]}, PATIENCE_SECONDS)
     assert worker.poll() is None
     ends_softly(worker)
+
+
+def test_a_restart_of_redis_among_many_bells_leaves_few_jobs(
+    servers: Servers, prepared: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.OUTBOX = settings.OUTBOX | {"REDIS_URL": servers.redis_url}
+    monkeypatch.setattr(bell, "BELL", Bell())
+    for number in range(1_000):
+        bell.ring()
+        if number % 50 == 0:
+            bell.BELL.flush(1)
+        if number == 500:
+            servers.kill_valkey()
+    servers.start_valkey()
+    bell.BELL._silent_until = 0.0
+    for _ in range(500):
+        bell.ring()
+    assert bell.BELL.flush(1)
+    with servers.redis() as client:
+        assert 1 <= client.llen("rq:queue:delivery") < MOST_JOBS

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -50,6 +51,16 @@ def the_partition_depends_on_the_process(patch: Patch) -> AbstractContextManager
 
 def attempts_are_not_marked(patch: Patch) -> None:
     patch.setattr(turns.marks, "mark", lambda *_: None)
+
+
+def marks_do_not_wait_for_the_disk(patch: Patch) -> None:
+    def mark(connection: Any, lane: Any, from_position: int, to_position: int, owner: Any) -> None:
+        with connection.transaction():
+            connection.execute("SET LOCAL synchronous_commit = off")
+            parameters = [lane.name, from_position, to_position, owner]
+            psycopg.RawCursor(connection).execute(marks.MARK, parameters)
+
+    patch.setattr(turns.marks, "mark", mark)
 
 
 def a_refused_event_is_stepped_over(patch: Patch) -> None:

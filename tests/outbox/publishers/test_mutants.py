@@ -38,6 +38,11 @@ MUTANTS: list[tuple[Mutant, Callable[..., None], dict[str, Any]]] = [
     ),
     (mutants.attempts_are_not_marked, test_turns.test_an_event_over_which_every_process_dies_is_parked, {}),
     (
+        mutants.marks_do_not_wait_for_the_disk,
+        test_turns.test_events_are_on_disk_before_anybody_outside_hears_of_them_and_so_is_the_checkpoint,
+        {},
+    ),
+    (
         mutants.a_refused_event_is_stepped_over,
         test_turns.test_an_event_that_is_refused_parks_its_aggregate_and_no_other,
         {},

@@ -1,8 +1,11 @@
 """Events reach an endpoint in order and at least once, whatever it does; a failure stops no more than it must."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
+import psycopg
 import pytest
 from pytest_django import Settings
 
@@ -222,6 +225,20 @@ def test_an_endpoint_that_asks_for_a_pause_gets_it_within_bounds(
     assert shop.letters() == []
 
 
+def test_a_pause_may_be_asked_for_by_a_date(shop: Shop) -> None:
+    shop.endpoint()
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=300), usegmt=True)
+    shop.receiver.answer(Answer(503, (("Retry-After", date),)))
+    shop.log((1, 1))
+
+    shop.deliver()
+
+    ((seconds,),) = shop.world.ask(
+        "SELECT extract(epoch FROM next_attempt_at - clock_timestamp())::int FROM delivery_failures"
+    )
+    assert 280 <= seconds <= 300
+
+
 def test_gone_disables_an_endpoint_and_enabling_brings_what_it_missed(shop: Shop) -> None:
     shop.endpoint()
     shop.receiver.answer(Answer(410))
@@ -297,6 +314,58 @@ def test_an_endpoint_that_refuses_everything_is_put_off_as_a_whole(shop: Shop, s
 
     assert len(shop.letters()) == 3
     assert len(shop.breaker()) == 1
+
+
+NOTE_COMMITS = """
+CREATE TABLE commits (setting text);
+CREATE FUNCTION note_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO commits VALUES (current_setting('synchronous_commit'));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_commit AFTER INSERT ON delivery_attempts FOR EACH ROW EXECUTE FUNCTION note_commit();
+CREATE TRIGGER note_commit AFTER INSERT ON checkpoints FOR EACH ROW EXECUTE FUNCTION note_commit();
+"""
+FORGET_COMMITS = "DROP TABLE commits; DROP FUNCTION note_commit CASCADE"
+
+
+def test_events_are_on_disk_before_anybody_outside_hears_of_them_and_so_is_the_checkpoint(shop: Shop) -> None:
+    # The mark of an attempt is committed after the events were read and before they are handed over. When that commit
+    # waits for the disk, all is there that was written before.
+    shop.endpoint()
+    shop.log((1, 1))
+    shop.world.watcher.execute(NOTE_COMMITS)
+    try:
+        shop.deliver()
+        settings = shop.world.ask("SELECT setting FROM commits")
+    finally:
+        shop.world.watcher.execute(FORGET_COMMITS)
+
+    assert settings == [("on",), ("on",)]
+
+
+def test_who_has_lost_the_connection_moves_no_checkpoint(shop: Shop) -> None:
+    # given a worker whose connection, and with it its lock, is lost while it hands over an event
+    shop.endpoint()
+    shop.log((1, 1), (1, 2))
+
+    def cut(_: dict[str, Any]) -> Answer:
+        shop.receiver.answer(TAKEN)
+        shop.world.ask(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'test' AND datname = current_database()"
+        )
+        return TAKEN
+
+    shop.receiver.choose = cut
+    with pytest.raises(psycopg.OperationalError):
+        shop.deliver()
+    assert shop.checkpoint() == 0
+
+    # when, then: the next repeats, and loses nothing
+    shop.deliver()
+    assert list(dict.fromkeys(shop.receiver.versions()[1])) == [1, 2]
+    assert shop.checkpoint() == 2
 
 
 class Death(BaseException):

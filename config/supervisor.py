@@ -63,6 +63,7 @@ class _Family:
         self.has_failed = False
         self._environment = environment
         self._changed = changed
+        self._have_all_started = False
         self._width = max(map(len, commands))
 
     async def keep(self, name: str) -> None:
@@ -91,7 +92,8 @@ class _Family:
         """Run a child to its end, and end what it left of its group: it may hold a port, or work on unseen."""
         child = await _start(self.commands[name], self._environment)
         self.children[name] = child
-        if len(self.children) == len(self.commands):
+        self._have_all_started |= len(self.children) == len(self.commands)
+        if self._have_all_started:
             self._changed([each.pid for each in self.children.values()])
         log = asyncio.create_task(_print_log(f"{name:<{self._width}} | ", child))
         code = await _end_of(child)

@@ -157,6 +157,27 @@ def test_the_list_of_children_is_that_of_those_who_run(tmp_path, monkeypatch):
     assert [[process.pid for process in processes] for _, processes in told] == [pids for pids, _ in told]
 
 
+def test_a_new_child_is_told_though_another_waits_to_be_started_again(monkeypatch):
+    told, pause, pauses = [], supervisor._pause, []
+
+    async def pause_the_first_for_long(stopping, seconds):
+        pauses.append(seconds)
+        if len(pauses) == 1:
+            os.kill(told[0][1], signal.SIGKILL)
+            await pause(stopping, 60)
+
+    def changed(pids):
+        told.append(pids)
+        if len(told) == 1:
+            os.kill(pids[0], signal.SIGKILL)
+        else:
+            end()
+
+    monkeypatch.setattr(supervisor, "_pause", pause_the_first_for_long)
+    assert run({"web": SLEEP, "worker": SLEEP}, changed) == 0
+    assert [len(pids) for pids in told] == [2, 1]
+
+
 def test_a_child_that_is_gone_already_is_not_listed(tmp_path, monkeypatch):
     monkeypatch.setattr(shop, "CHILDREN", tmp_path / "shop.json")
     shop._write_children([os.getpid(), 2**22 + 1])

@@ -1,10 +1,12 @@
 """Ways to deliver that look right and are not."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+from unittest.mock import patch
 
 import psycopg
 
+from outbox import checkpoints, folding
 from outbox.dead_letters import Failure
 from outbox.delivery import Delivery, RoundResult
 from outbox.folds import GenerationKey
@@ -35,3 +37,14 @@ class Skipper(Delivery):
             where: list[Any] = [key.projection, key.generation, group.from_position, group.to_position]
             psycopg.RawCursor(self.connection).execute(statement, where)
         return RoundResult(is_behind=True)
+
+
+def fold_then_move(
+    connection: psycopg.Connection[Any], keys: Sequence[GenerationKey], from_position: int, to_position: int
+) -> None:
+    """Commit the effect in one transaction and move the checkpoint in another."""
+    with patch.object(checkpoints, "move"):
+        folding.advance(connection, keys, from_position, to_position)
+    connection.commit()
+    members = [(key.projection, key.generation) for key in keys]
+    checkpoints.move(connection, members, from_position, to_position)

@@ -1,121 +1,20 @@
 """Seeded mutants of the write side: each takes one safeguard away, and the test that guards it must fail."""
 
-import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from django.db import connection
 from psycopg import errors
 
-from orders_write import handlers, loading
-from orders_write.domain import order
-from orders_write.domain.order import Order
-from orders_write.loading import Loaded
-from orders_write.repository import Repository
+from tests.mutants import commands as mutants
+from tests.mutants.commands import Mutant, Patch
 
-from . import test_concurrency, test_guards, test_handlers, test_idempotency
+from . import test_concurrency, test_durability, test_guards, test_handlers, test_idempotency
 from .test_concurrency import Connect
 
 pytestmark = pytest.mark.usefixtures("database")
-
-Patch = pytest.MonkeyPatch
-LOAD_BATCH = Path(loading.__file__).parent / "sql" / "load_batch.sql"
-Mutant = Callable[[Patch], AbstractContextManager[None] | None]
-
-
-def stock_is_read_without_a_lock(patch: Patch) -> AbstractContextManager[None]:
-    return _load_batch(
-        lambda text: text.replace("ORDER BY product_id FOR NO KEY UPDATE", "ORDER BY product_id")
-    )
-
-
-def stock_is_locked_and_read_at_once(patch: Patch) -> AbstractContextManager[None]:
-    # A re-checked lock sees the newest stock, but a joined price is that of the statement's start.
-    joined = "(SELECT * FROM stock JOIN products USING (product_id) WHERE sku = ANY (wanted_skus)"
-    locked = f"{joined} ORDER BY product_id FOR NO KEY UPDATE OF stock) AS locked"
-
-    def mutate(text: str) -> str:
-        start = text.index("SELECT array_agg(product_id) INTO wanted_products")
-        end = text.index("loaded := loaded || jsonb_build_object('products'", start)
-        unlocked = "products JOIN stock USING (product_id) WHERE product_id = ANY (wanted_products)"
-        assert unlocked in text[end:]
-        return text[:start] + text[end:].replace(unlocked, locked, 1)
-
-    return _load_batch(mutate)
-
-
-def locks_are_taken_in_any_order(patch: Patch) -> AbstractContextManager[None]:
-    return _load_batch(lambda text: text.replace("ORDER BY product_id FOR NO KEY", "FOR NO KEY"))
-
-
-def messages_go_out_before_the_locks(patch: Patch) -> None:
-    load = handlers.load
-
-    def late(*needs: Any) -> Loaded:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        loading.psycopg.RawCursor(connection.connection).execute(
-            "INSERT INTO idempotency_keys SELECT '', '', '', 200, '{}', '', now() WHERE false"
-        )
-        return load(*needs)
-
-    patch.setattr(handlers, "load", late)
-
-
-def a_key_is_looked_up_but_not_claimed(patch: Patch) -> AbstractContextManager[None]:
-    claim = re.compile(r"FROM claim_idempotency_keys\(.*?\)\)\)\);", re.DOTALL)
-    return _load_batch(lambda text: claim.sub("FROM idempotency_keys));", text))
-
-
-def the_answer_is_not_stored(patch: Patch) -> None:
-    patch.setattr(handlers, "_new_answers", lambda *_: [])
-
-
-def another_body_under_the_same_key_is_not_noticed(patch: Patch) -> None:
-    def any_body(rows: Any, keys: Any) -> Any:
-        return original([row | {"fingerprint": keys[0].fingerprint.hex()} for row in rows], keys)
-
-    original = loading.stored_answers
-    patch.setattr(loading, "stored_answers", any_body)
-
-
-def the_trigger_sleeps(patch: Patch) -> AbstractContextManager[None]:
-    return _without_trigger("orders", "orders_need_event")
-
-
-def orders_can_be_deleted(patch: Patch) -> AbstractContextManager[None]:
-    return _without_trigger("orders", "orders_stay")
-
-
-def a_lost_race_is_not_repeated(patch: Patch) -> None:
-    patch.setattr(handlers, "ATTEMPTS", 1)
-
-
-def the_owner_is_not_asked(patch: Patch) -> None:
-    original = Repository.order
-    patch.setattr(Repository, "order", lambda self, order_id, _: original(self, order_id, None))
-
-
-def credit_is_not_freed(patch: Patch) -> None:
-    patch.setattr(Order, "held", property(lambda self: self.total if self.on_credit else order.ZERO))
-
-
-def a_refused_command_keeps_its_stock(patch: Patch) -> None:
-    original = order.place_order
-
-    def greedy(command: Any, order_id: int, buyer: Any, catalogue: dict[str, Any]) -> Any:
-        for line in command.lines:
-            if line.sku in catalogue:
-                product = catalogue[line.sku]
-                catalogue[line.sku] = replace(product, reserved=product.reserved + 1)
-        return original(command, order_id, buyer, catalogue)
-
-    patch.setattr(order, "place_order", greedy)
-
 
 shop = test_guards.shop
 
@@ -124,55 +23,69 @@ DEATHS = (AssertionError, pytest.fail.Exception, errors.LockNotAvailable, errors
 
 MUTANTS: list[tuple[Mutant, Callable[..., None], tuple[Any, ...]]] = [
     (
-        stock_is_read_without_a_lock,
+        mutants.stock_is_read_without_a_lock,
         test_concurrency.test_rows_are_locked_before_anything_is_written,
         ("place", ["stock"], Connect),
     ),
     (
-        stock_is_locked_and_read_at_once,
+        mutants.stock_is_locked_and_read_at_once,
         test_concurrency.test_an_order_that_waited_takes_the_price_that_stands_then,
         (Connect,),
     ),
     (
-        locks_are_taken_in_any_order,
+        mutants.locks_are_taken_in_any_order,
         test_concurrency.test_every_lock_is_taken_in_order_before_the_first_write,
         (Patch,),
     ),
     (
-        messages_go_out_before_the_locks,
+        mutants.messages_go_out_before_the_locks,
         test_concurrency.test_every_lock_is_taken_in_order_before_the_first_write,
         (Patch,),
     ),
-    (messages_go_out_before_the_locks, test_concurrency.test_a_command_takes_four_round_trips, ("place",)),
     (
-        a_key_is_looked_up_but_not_claimed,
+        mutants.messages_go_out_before_the_locks,
+        test_concurrency.test_a_command_takes_four_round_trips,
+        ("place",),
+    ),
+    (
+        mutants.a_key_is_looked_up_but_not_claimed,
         test_idempotency.test_while_the_first_is_running_the_second_is_told_so_at_once,
         (Connect,),
     ),
-    (the_answer_is_not_stored, test_idempotency.test_one_key_has_one_effect_and_one_answer, ()),
-    (the_answer_is_not_stored, test_idempotency.test_a_refusal_is_an_answer_too, ()),
+    (mutants.the_answer_is_not_stored, test_idempotency.test_one_key_has_one_effect_and_one_answer, ()),
+    (mutants.the_answer_is_not_stored, test_idempotency.test_a_refusal_is_an_answer_too, ()),
     (
-        another_body_under_the_same_key_is_not_noticed,
+        mutants.another_body_under_the_same_key_is_not_noticed,
         test_idempotency.test_a_key_is_not_used_for_another_request,
         (),
     ),
     (
-        the_trigger_sleeps,
+        mutants.the_trigger_sleeps,
         test_guards.test_sql_cannot_change_an_aggregate_without_an_event,
         (None, "orders", "version = version", test_guards.MUST_RAISE),
     ),
-    (orders_can_be_deleted, test_guards.test_what_happened_is_not_removed, (None, "orders")),
+    (mutants.orders_can_be_deleted, test_guards.test_what_happened_is_not_removed, (None, "orders")),
     (
-        a_lost_race_is_not_repeated,
+        mutants.a_lost_race_is_not_repeated,
         test_concurrency.test_two_orders_of_one_reference_leave_one,
         (Connect,),
     ),
-    (the_owner_is_not_asked, test_handlers.test_another_customers_order_is_not_found, ()),
-    (credit_is_not_freed, test_handlers.test_credit_is_freed, ("pay",)),
+    (mutants.the_owner_is_not_asked, test_handlers.test_another_customers_order_is_not_found, ()),
+    (mutants.credit_is_not_freed, test_handlers.test_credit_is_freed, ("pay",)),
     (
-        a_refused_command_keeps_its_stock,
+        mutants.a_refused_command_keeps_its_stock,
         test_handlers.test_a_batch_is_decided_in_order_upon_the_same_aggregates,
         (),
+    ),
+    (
+        mutants.a_lock_is_asked_for_and_never_taken,
+        test_concurrency.test_rows_are_locked_before_anything_is_written,
+        ("place", ["stock"], Connect),
+    ),
+    (
+        mutants.a_command_does_not_wait_for_the_disk,
+        test_durability.test_what_was_answered_is_on_the_disk,
+        (Patch,),
     ),
 ]
 
@@ -190,40 +103,15 @@ def test_the_mutant_dies(
 ) -> None:
     if test.__module__ == test_guards.__name__:
         request.getfixturevalue("shop")
-    known = {Connect: second_connection, Patch: monkeypatch}
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '1s'")  # a mutant may wait for ever where the real thing does not
 
-    with monkeypatch.context() as patch, mutant(patch) or nothing(), pytest.raises(DEATHS):
-        test(
-            *(known.get(each, each) if isinstance(each, type | type(Connect)) else each for each in arguments)
-        )
+    with monkeypatch.context() as patch, mutant(patch) or nullcontext():
+        known = {Connect: second_connection, Patch: patch}  # what the test patches is undone with the mutant
+        given = [known.get(each, each) if _is_placeholder(each) else each for each in arguments]
+        with pytest.raises(DEATHS):
+            test(*given)
 
 
-@contextmanager
-def nothing() -> Iterator[None]:
-    yield
-
-
-@contextmanager
-def _load_batch(mutate: Callable[[str], str]) -> Iterator[None]:
-    text = LOAD_BATCH.read_text()
-    assert mutate(text) != text
-    with connection.cursor() as cursor:
-        cursor.execute(mutate(text))
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(text)
-
-
-@contextmanager
-def _without_trigger(table: str, trigger: str) -> Iterator[None]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}")
+def _is_placeholder(argument: Any) -> bool:
+    return isinstance(argument, type | type(Connect))

@@ -26,7 +26,7 @@ def key_of(world: World, name: str = "seen") -> GenerationKey:
     return GenerationKey(*world.ask(query, name)[0])
 
 
-def refuses_a_zombie(world: World) -> None:
+def refuses_a_zombie(world: World, advance: Callable[..., None] = folding.advance) -> None:
     """Check that a worker that read an old checkpoint changes nothing when it wakes up."""
     world.commit((1, 1), (1, 2))
     zombie = world.writer()
@@ -35,7 +35,7 @@ def refuses_a_zombie(world: World) -> None:
     Delivery(world.worker()).drain()
     for old in ((0, 2), (0, 3), (1, 3), (2, 3)):
         try:
-            folding.advance(zombie, [key_of(world)], *old)
+            advance(zombie, [key_of(world)], *old)
             zombie.commit()
         except psycopg.Error as error:
             zombie.rollback()
@@ -64,6 +64,11 @@ def test_without_compare_and_set_a_zombie_folds_twice(world: World, monkeypatch:
     monkeypatch.setattr(checkpoints, "MOVE", mutants.HEEDLESS_MOVE)
     with pytest.raises(Broken):
         refuses_a_zombie(world)
+
+
+def test_with_the_checkpoint_in_a_transaction_of_its_own_a_zombie_folds_twice(world: World) -> None:
+    with pytest.raises(Broken):
+        refuses_a_zombie(world, mutants.fold_then_move)
 
 
 def test_a_zombie_is_refused_after_its_checkpoints_were_swept(world: World) -> None:

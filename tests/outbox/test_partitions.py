@@ -7,6 +7,7 @@ from pytest_django import Settings
 from outbox import partitions
 from outbox import relay as relays
 from outbox.relay import RELAY_LOCK, Relay
+from tests.mutants import partitions as mutants
 from tests.outbox.guarantees import Broken, expect
 from tests.outbox.world import World, wait_until
 
@@ -29,19 +30,6 @@ def crosses_boundaries(world: World, relay: Relay) -> None:
     expect(world.positions(), list(range(1, 36)))
 
 
-class LateRelay(Relay):
-    """A mutant: makes room only when there is none left."""
-
-    def _make_room(self, connection: psycopg.Connection[object], head: int) -> int:
-        self.partition_size, size = 1, self.partition_size
-        try:
-            with connection.transaction(), psycopg.RawCursor(connection) as cursor:
-                last = partitions.last_position(cursor)
-                return last if last > head else partitions.make_next(cursor, size)
-        finally:
-            self.partition_size = size
-
-
 def test_partitions_are_made_ahead_and_across_boundaries(small_partitions: World) -> None:
     crosses_boundaries(small_partitions, Relay(batch_size=100))
     names = [f"event_log_p{first}" for first in (1, 11, 21, 31, 41)]
@@ -50,7 +38,7 @@ def test_partitions_are_made_ahead_and_across_boundaries(small_partitions: World
 
 def test_a_relay_that_makes_room_late_is_caught(small_partitions: World) -> None:
     with pytest.raises(Broken):
-        crosses_boundaries(small_partitions, LateRelay(batch_size=100))
+        crosses_boundaries(small_partitions, mutants.LateRelay(batch_size=100))
 
 
 def test_two_relays_make_each_partition_once(small_partitions: World) -> None:
@@ -123,37 +111,14 @@ LONG_READER = "SELECT * FROM event_log"
 OTHER_MAKER = "LOCK TABLE event_log IN SHARE UPDATE EXCLUSIVE MODE"
 
 
-class WaitingRelay(Relay):
-    """A mutant: makes partitions as the manual's first example does."""
-
-    def _make_room(self, connection: psycopg.Connection[object], head: int) -> int:
-        with psycopg.RawCursor(connection) as cursor:
-            last = partitions.last_position(cursor)
-            while last - head < self.partition_size:
-                first, last = last + 1, last + self.partition_size
-                cursor.execute(
-                    f"CREATE TABLE event_log_p{first} PARTITION OF event_log FOR VALUES FROM ({first}) TO ({last + 1})"
-                )
-        return last
-
-
-class PatientRelay(Relay):
-    """A mutant: waits for whatever holds the log, with the relay's lock in its hand."""
-
-    def _make_room(self, connection: psycopg.Connection[object], head: int) -> int:
-        with connection.transaction(), psycopg.RawCursor(connection) as cursor:
-            last = partitions.last_position(cursor)
-            while last - head < self.partition_size:
-                last = partitions.make_next(cursor, self.partition_size)
-        return last
-
-
 @pytest.mark.parametrize("hold", [LONG_READER, OTHER_MAKER])
 def test_nobody_who_holds_the_log_stops_the_relay(small_partitions: World, hold: str) -> None:
     makes_room_while(small_partitions, Relay(batch_size=5), hold)
 
 
-@pytest.mark.parametrize(("mutant", "hold"), [(WaitingRelay, LONG_READER), (PatientRelay, OTHER_MAKER)])
+@pytest.mark.parametrize(
+    ("mutant", "hold"), [(mutants.WaitingRelay, LONG_READER), (mutants.PatientRelay, OTHER_MAKER)]
+)
 def test_a_relay_that_waits_for_those_who_hold_the_log_is_caught(
     small_partitions: World, mutant: type[Relay], hold: str
 ) -> None:

@@ -37,6 +37,24 @@ SELECT CASE WHEN own.attname IS NULL
 """
 
 
+# The texts of the folds are equal, so the hash is another because of the tables' names.
+COPY_GENERATION = """
+WITH copied AS (
+    INSERT INTO projection_generations (projection, generation, version, state, statements, statements_hash)
+    SELECT projection, %(shadow)s, version, 'building',
+           (SELECT jsonb_agg(jsonb_set(stored, '{table}', to_jsonb(
+                       regexp_replace(stored ->> 'table', '_g[0-9]+$', '_g' || %(shadow)s))) ORDER BY number)
+              FROM jsonb_array_elements(statements) WITH ORDINALITY AS element (stored, number)),
+           statements_hash || ' ' || %(shadow)s
+      FROM projection_generations WHERE projection = %(projection)s AND generation = %(live)s
+    RETURNING statements
+)
+SELECT regexp_replace(stored ->> 'table', '_g[0-9]+$', '_g' || %(live)s), stored ->> 'table'
+  FROM copied, jsonb_array_elements(statements) AS stored
+"""
+PRIMARY_KEY = """
+SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = to_regclass(%s) AND contype = 'p'
+"""
 PATIENT = "SET LOCAL lock_timeout = '5s'"
 
 
@@ -71,6 +89,21 @@ def create_generation(cursor: Cursor, projection: Projection, generation: int, s
             f'CREATE TABLE "{name}" ({table.columns_ddl}) WITH (fillfactor = {table.fillfactor:d})'
         )
     cursor.execute(REGISTER, [projection.name, generation, projection.version, state, statements, digest])
+
+
+def create_shadow(cursor: Cursor, projection: str, live: int) -> int:
+    """Make a generation like the live one, empty, without its indexes, with the folds that it keeps; name its number.
+
+    Raises LogIsPruned.
+    """
+    require_whole_log(cursor.connection)
+    shadow = max(number for number, _ in generations(cursor, projection)) + 1
+    cursor.execute(COPY_GENERATION, {"projection": projection, "live": live, "shadow": shadow})
+    for source, target in cursor.fetchall():
+        cursor.execute(PRIMARY_KEY, [source])
+        (key,) = cursor.fetchone()
+        cursor.execute(f'CREATE TABLE "{target}" (LIKE "{source}" INCLUDING STORAGE, {key})')
+    return shadow
 
 
 def index_statements(projection: Projection, generation: int) -> list[str]:
@@ -175,13 +208,14 @@ class MendReadModel(Operation):
     """Change the tables of a read model in place and give its generations today's folds, which mean the same.
 
     `statement` is SQL with `{table}`, run on the table `name` of each generation; it must do no harm when run twice,
-    as the first migration makes tables of today's code already. What means something else is built anew instead.
+    as the first migration makes tables of today's code already. Without one, only the folds change. What means
+    something else is built anew instead.
     """
 
     reversible = True  # an older fold ignores what was added
     elidable = False
 
-    def __init__(self, projection: str, name: str, statement: str) -> None:
+    def __init__(self, projection: str, name: str = "", statement: str = "") -> None:
         self.projection = projection
         self.name = name
         self.statement = statement
@@ -205,7 +239,10 @@ class MendReadModel(Operation):
         with schema_editor.connection.cursor() as cursor:
             for generation, state in generations(cursor, projection.name):
                 hold(cursor.connection, projection.name, generation)
-                cursor.execute(self.statement.replace("{table}", f'"{table_name(self.name, generation)}"'))
+                if self.statement:
+                    cursor.execute(
+                        self.statement.replace("{table}", f'"{table_name(self.name, generation)}"')
+                    )
                 if state == "live":
                     show_generation(cursor, [table.name for table in projection.tables], generation)
             adopt(cursor, projection)
@@ -221,7 +258,7 @@ class MendReadModel(Operation):
 
     def describe(self) -> str:
         """Say what `migrate --plan` shows."""
-        return f"Change the tables of read model {self.name} in place"
+        return f"Change the folds and tables of read model {self.projection} in place"
 
 
 def _create_first_generation(cursor: CursorWrapper, projection: Projection) -> None:

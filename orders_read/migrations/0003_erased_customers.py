@@ -11,13 +11,10 @@ UPDATE {table} SET document = jsonb_set(document, '{timeline}', (
  WHERE jsonb_typeof(document #> '{timeline,0,position}') = 'number'
 """
 
-# No row changes: until now there was no such event.
-NOTHING = "SELECT FROM {table} LIMIT 0"
-
 
 class Migration(migrations.Migration):
     dependencies = [("orders_read", "0002_product_names")]
     operations = [
         MendReadModel("order_details", "order_details", POSITIONS_ARE_STRINGS),
-        MendReadModel("order_search", "order_search", NOTHING),
+        MendReadModel("order_search"),  # until now there was no such event
     ]

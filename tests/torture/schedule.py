@@ -65,6 +65,14 @@ WORKLOADS = {
     "calm": Workload(rate=3, pieces=60, products=5, modes=MODES, commands=STAFF_DO),
     # Few pieces of few products, wished for by everybody at once.
     "scarce": Workload(rate=20, pieces=8, products=2, modes={"plain": 1}, commands=STAFF_DO),
+    # A few products that everybody of the staff changes at once: many versions of one aggregate, close together.
+    "contested": Workload(
+        rate=15,
+        pieces=60,
+        products=2,
+        modes={"plain": 1},
+        commands={"RepriceProduct": 1, "RestockProduct": 1},
+    ),
     "duplicates": Workload(
         rate=8, pieces=500, products=5, modes={"plain": 20, "twice": 70, "changed": 10}, commands=STAFF_DO
     ),

@@ -19,6 +19,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
 MODULES = {
     "P1": "p1_commands",
     "P3": "p3_projection",
+    "P4": "p4_rebuild",
     "P5": "p5_consistency",
     "P6": "p6_relay",
     "P9": "p9_bell",

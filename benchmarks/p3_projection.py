@@ -26,8 +26,8 @@ NAIVE_EVENTS = 200
 def measure(*, quick: bool) -> Iterator[Figure]:
     """Fold a log of OrderPlaced into three read models, and into all of them."""
     events, repeats = (3_000, 1) if quick else (20_000, 3)
-    _log_orders(events)
-    naive = _naive_events_per_second(repeats)
+    log_orders(events)
+    naive = naive_events_per_second(repeats)
     for models, target in ((THREE, 20_000), ((), 8_000)):
         yield Figure(
             row="P3",
@@ -40,7 +40,7 @@ def measure(*, quick: bool) -> Iterator[Figure]:
         )
 
 
-def _log_orders(count: int) -> None:
+def log_orders(count: int) -> None:
     """Place orders, relay them, and let the read models stand before the first of them."""
     database.fresh()
     shop = Shop(0)
@@ -71,7 +71,7 @@ def _events_per_second(count: int, models: Sequence[str]) -> float:
     return folded / seconds
 
 
-def _naive_events_per_second(repeats: int) -> float:
+def naive_events_per_second(repeats: int) -> float:
     rates = []
     for _ in range(repeats):
         database.fresh(LOGGED)

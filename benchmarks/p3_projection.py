@@ -72,6 +72,7 @@ def _events_per_second(count: int, models: Sequence[str]) -> float:
 
 
 def naive_events_per_second(repeats: int) -> float:
+    """Say how fast the naive twin projects what it has placed."""
     rates = []
     for _ in range(repeats):
         database.fresh(LOGGED)

@@ -15,7 +15,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 
 from ..exceptions import SubscriberUnavailable
 from ..options import options
@@ -51,7 +51,7 @@ class Endpoint:
         ends_at = time.monotonic() + options().webhook_timeout_seconds
         connection, self._connection = self._standing() or self._connect(), None
         sent = {"Host": self._host_header, "User-Agent": "orders-webhooks/1", **headers}
-        with _cut_at(connection, ends_at) as cut:
+        with _cut_at(connection.sock, ends_at) as cut:
             try:
                 connection.request(
                     "POST", self._path, body=body, headers=sent, preload_content=False, decode_content=False
@@ -99,33 +99,34 @@ class Endpoint:
         timeout_seconds = options().webhook_connect_timeout_seconds
         found = allowed_addresses(self._host, self._port, timeout_seconds, plain=self._is_plain)
         ends_at = time.monotonic() + timeout_seconds
-        error: Exception | None = None
+        error: OSError | None = None
         for address in found[:MOST_ADDRESSES]:
-            if (left := ends_at - time.monotonic()) <= 0:
+            if ends_at <= time.monotonic():
                 break
-            connection = self._connection_to(address, left)
             try:
-                connection.connect()
-            except (OSError, urllib3.exceptions.HTTPError, ValueError) as failed:
-                connection.close()
+                return self._connect_to(address, ends_at)
+            except OSError as failed:
                 error = failed
-            else:
-                connection.timeout = options().webhook_timeout_seconds
-                return connection
         raise SubscriberUnavailable(f"no connection to {self._host}: {error or 'no time left'}") from error
 
-    def _connection_to(self, address: str, timeout_seconds: float) -> HTTPConnection:
-        if self._is_plain:
-            return HTTPConnection(address, self._port, timeout=timeout_seconds)
-        return HTTPSConnection(
-            address,
-            self._port,
-            timeout=timeout_seconds,
-            ssl_context=certificates(),
-            cert_reqs=ssl.CERT_REQUIRED,
-            server_hostname=self._host,
-            assert_hostname=self._host,
-        )
+    def _connect_to(self, address: str, ends_at: float) -> HTTPConnection:
+        """Connect to an address, and make sure who is there: the certificate must be the host's."""
+        connection = HTTPConnection(address, self._port, timeout=options().webhook_timeout_seconds)
+        sock = socket.create_connection((address, self._port), timeout=_until(ends_at))
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if not self._is_plain:
+                sock = certificates().wrap_socket(
+                    sock, server_hostname=self._host.rstrip("."), do_handshake_on_connect=False
+                )
+                with _cut_at(sock, ends_at):
+                    sock.do_handshake()
+        except BaseException:
+            sock.close()
+            raise
+        connection.sock = sock
+        connection.auto_open = 0  # it must never connect by itself, unchecked and without TLS
+        return connection
 
 
 @lru_cache(maxsize=1)
@@ -143,18 +144,22 @@ def _no_answer(error: Exception, *, is_late: bool) -> SubscriberUnavailable:
     return SubscriberUnavailable(f"no answer: {error}", may_be_the_event=True)
 
 
+def _until(ends_at: float) -> float:
+    return max(ends_at - time.monotonic(), 0.001)
+
+
 @contextlib.contextmanager
-def _cut_at(connection: HTTPConnection, ends_at: float) -> Iterator[threading.Event]:
-    """Cut the connection when the time is over: an answer that trickles in keeps every single read in time."""
+def _cut_at(sock: socket.socket | None, ends_at: float) -> Iterator[threading.Event]:
+    """Cut the connection when the time is over: what trickles in keeps every single read in time."""
+    assert sock is not None
     cut = threading.Event()
-    sock = connection.sock
 
     def shut() -> None:
         cut.set()
         with contextlib.suppress(OSError):
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
-    timer = threading.Timer(max(ends_at - time.monotonic(), 0.001), shut)
+    timer = threading.Timer(_until(ends_at), shut)
     timer.daemon = True
     timer.start()
     try:

@@ -162,7 +162,7 @@ def a_pause_is_not_respected(patch: Patch) -> None:
 
 def whoever_trickles_is_waited_for(patch: Patch) -> None:
     original = calls._cut_at
-    patch.setattr(calls, "_cut_at", lambda connection, ends_at: original(connection, ends_at + 4))
+    patch.setattr(calls, "_cut_at", lambda sock, ends_at: original(sock, ends_at + 4))
 
 
 def _execute(statement: str) -> None:

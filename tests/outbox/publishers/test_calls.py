@@ -3,9 +3,10 @@
 import gzip
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,34 @@ def test_a_certificate_of_an_unknown_authority_is_not_believed(tls_receiver: Web
     ):
         endpoint.post(BODY, HEADERS)
     assert tls_receiver.requests == []
+
+
+@pytest.mark.usefixtures("_names_mean_this_machine")
+def test_a_handshake_that_trickles_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given somebody who speaks TLS one byte at a time: each in time, and never to an end
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        over = threading.Event()
+
+        def trickle() -> None:
+            taken, _ = server.accept()
+            with taken, suppress(OSError):
+                for byte in b"\x16\x03\x03\x3f\xff" + b"\x02" * 1_000:
+                    taken.send(bytes([byte]))
+                    if over.wait(0.1):
+                        break
+
+        speaker = threading.Thread(target=trickle)
+        speaker.start()
+        began = time.monotonic()
+
+        # when
+        with (
+            closing(Endpoint(f"https://hooks.example:{server.getsockname()[1]}/")) as endpoint,
+            pytest.raises(SubscriberUnavailable, match="no connection"),
+        ):
+            endpoint.post(BODY, HEADERS)
+
+        # then
+        assert time.monotonic() - began < MOST_SECONDS
+        over.set()
+        speaker.join()

@@ -1,6 +1,8 @@
 """Events reach an endpoint in order and at least once, whatever it does; a failure stops no more than it must."""
 
+import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -9,7 +11,7 @@ import psycopg
 import pytest
 from pytest_django import Settings
 
-from outbox import retry
+from outbox import checkpoints, retry
 from outbox.connection import connect
 from outbox.publishers import breaker, endpoints, webhooks
 from outbox.publishers.breaker import State, state_of
@@ -476,3 +478,54 @@ def test_a_parked_event_is_tried_again_when_an_operator_asks(shop: Shop, setting
     shop.deliver()
 
     assert shop.receiver.versions() == {1: [1]}
+
+
+def test_what_a_dead_process_left_is_not_swept_while_its_lane_stands_there(shop: Shop) -> None:
+    shop.endpoint()
+    shop.log((1, 1))
+    shop.world.ask(
+        "INSERT INTO delivery_attempts VALUES"
+        " (ARRAY['shop 0/1'], 0, 1, gen_random_uuid(), now() - interval '1 hour') RETURNING 1"
+    )
+    checkpoints.sweep(shop.world.watcher, 60.0)
+    assert len(shop.world.ask("SELECT * FROM delivery_attempts")) == 1
+
+    shop.deliver()
+    assert shop.world.ask("SELECT * FROM delivery_attempts") == []
+
+
+ANSWERS = [TAKEN, TAKEN, TAKEN, Answer(400), Answer(500), Answer(503), Answer(410), Answer(cut=True)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_an_endpoint_answers_and_whoever_dies_all_events_come_in_order(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, settings: Settings, seed: int
+) -> None:
+    # given an endpoint that answers by chance, and a process that dies by chance
+    settings.OUTBOX = settings.OUTBOX | {"WEBHOOK_RETRY_SECONDS": [60] * 1000}
+    chance = random.Random(seed)
+    shop.endpoint(partitions=2)
+    aggregates = range(1, 6)
+    shop.receiver.choose = lambda _: chance.choice(ANSWERS)
+    with monkeypatch.context() as patch:
+        dying(patch, lambda _: chance.random() < 0.05)
+        for version in range(1, 9):
+            shop.log(*((aggregate, version) for aggregate in aggregates))
+            for partition in (0, 1):
+                with suppress(Death):
+                    shop.deliver(partition=partition, partitions=2)
+            endpoints.enable(ACTOR, "shop")
+            shop.let_time_pass()
+
+    # when it takes everything again
+    shop.receiver.answer(TAKEN)
+    for _ in range(3):
+        for partition in (0, 1):
+            shop.deliver(partition=partition, partitions=2)
+        shop.let_time_pass()
+
+    # then nothing is missing, and no event came before its predecessor
+    for aggregate in aggregates:
+        first_times = list(dict.fromkeys(shop.receiver.versions()[aggregate]))
+        assert first_times == list(range(1, 9))
+    assert {state for _, state, _ in shop.letters()} <= {"delivered"}

@@ -66,13 +66,14 @@ def break_off() -> None:
     """
     with _opening:
         sessions = [connection.info.backend_pid for connection in _opened if not connection.closed]
+    logger.warning(
+        "what is at work takes too long and is broken off"
+    )  # before: the process may end right after it
     try:
         with connect("breaking off") as connection:
-            count = one_value(psycopg.RawCursor(connection).execute(BREAK_OFF, [sessions]))
+            psycopg.RawCursor(connection).execute(BREAK_OFF, [sessions])
     except psycopg.OperationalError as error:
-        logger.warning("what is at work cannot be broken off: %s", str(error).strip())
-    else:
-        logger.warning("%d statements took too long and are broken off", count)
+        logger.warning("it cannot be broken off: %s", str(error).strip())
 
 
 def django_connection() -> psycopg.Connection[Any]:

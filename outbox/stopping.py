@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Self
+from typing import Any, Self
 
 from .connection import break_off
 
@@ -29,6 +29,7 @@ class Stopping:
         self.event = threading.Event()
         self._asked_at: float | None = None
         self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._handlers: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         self.event.clear()
@@ -38,15 +39,19 @@ class Stopping:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Who was asked by a signal is guarded to the very end of the process.
         self.event.set()
-        if self._asked_at is None:
-            self._asked.put(False)
+        if self._asked_at is not None:
+            return  # guarded to the very end of the process
+        self._asked.put(False)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers.clear()
 
     def listen(self, handler: Callable[[int, FrameType | None], None] | None = None) -> None:
         """Handle the signals that ask for the end, perhaps by a handler that calls `ask`; in the main thread only."""
         for number in SIGNALS:
-            signal.signal(number, handler or self.ask)
+            before = signal.signal(number, handler or self.ask)
+            self._handlers.setdefault(number, before)
 
     def ask(self, number: int, frame: FrameType | None) -> None:
         """Ask for the end; asked again, end at once, as if the signal had never been handled.

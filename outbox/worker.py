@@ -19,6 +19,7 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
+from .bell import STANDING_KEY, client
 from .jobs import ENGINE
 from .known_jobs import KnownJob
 from .options import options
@@ -111,8 +112,15 @@ class DeliveryWorker(WorkWorker):
     """Runs drain jobs, and threads that deliver without Redis."""
 
     def _work_on(self, *args: Any, **kwargs: Any) -> bool:
+        self._forget_standing_job()
         try:
             with at_work(of_delivery("rqworker", options().sweep_seconds, ENGINE), STOPPING.event):
                 return super()._work_on(*args, **kwargs)
         finally:
             ENGINE.close()
+
+    def _forget_standing_job(self) -> None:
+        """Let the next bell queue a job: the one that is said to stand may be that of a worker that was killed."""
+        if options().redis_url:
+            with suppress(redis.RedisError):
+                client(options().redis_url, options().bell_timeout_seconds).delete(STANDING_KEY)

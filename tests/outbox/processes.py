@@ -16,6 +16,7 @@ from tests.outbox.world import World
 
 WORKER = ["manage.py", "rqworker", "delivery", "--worker-class", "outbox.worker.DeliveryWorker"]
 POLLER = ["manage.py", "run_delivery", "--interval", "0.05"]
+PUBLISHERS = ["manage.py", "run_publishers"]
 STOP_SECONDS = 10
 
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -3,17 +3,24 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 import redis
 from django.conf import settings as django_settings
 
+from outbox.careful import CarefulEngine
+from outbox.connection import break_off
+from outbox.polling import drain_safely
+from outbox.relay import Relay
 from outbox.stopping import Stopping
-from tests.mutants.stopping import TrustingStopping
+from tests.mutants.stopping import TrustingStopping, cancel_statements
 from tests.outbox.conftest import Subscribe
 from tests.outbox.guarantees import Broken, expect
-from tests.outbox.processes import POLLER, WORKER, Start, ends_softly
+from tests.outbox.processes import POLLER, PUBLISHERS, WORKER, Start, ends_softly
 from tests.outbox.world import SEEN, World, seen, wait_until
 
 SLEEPING = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
@@ -24,6 +31,12 @@ FOLD = SEEN.replace(
     "max(position)",
     "max(position) + (SELECT 0 FROM pg_sleep(CASE aggregate_id WHEN 98 THEN 1 WHEN 99 THEN 100 ELSE 0 END))",
 )
+
+FAILURE = """
+INSERT INTO delivery_failures
+       (subscriber, generation, from_position, to_position, attempts, error_type, error_message, next_attempt_at)
+VALUES ('seen', 1, 0, 1, 1, 'ValueError', 'bad', clock_timestamp()) RETURNING 1
+"""
 
 HANGING = """
 import sys, threading, time
@@ -80,14 +93,46 @@ def test_a_fold_that_hangs_does_not_keep_a_process_from_ending(
 
     said = ends_softly(process)
 
-    assert "1 statements took too long and are broken off" in said
+    assert "what is at work takes too long and is broken off" in said
     assert wait_until(lambda: not slow_world.ask(SLEEPING))
     assert is_whole(slow_world)
     assert slow_world.ask("SELECT FROM dead_letters") == []
 
 
-def test_a_process_that_ends_on_purpose_is_not_missed(world: World, start: Start) -> None:
-    process = start(POLLER, "")
+def undoes_without_blame(world: World, break_off: Callable[[], None]) -> None:
+    """Check that what is broken off at the end is undone, and does not count as a failure of the subscriber."""
+    world.commit((STUCK, 1))
+    world.ask(FAILURE)
+    careful, stopping = CarefulEngine("tested"), threading.Event()
+    relay_all(world)
+    thread = threading.Thread(target=drain_safely, args=(careful, stopping.is_set))
+    thread.start()
+    assert wait_until(lambda: bool(world.ask(SLEEPING)))
+    stopping.set()
+    break_off()
+    thread.join()
+    careful.close()
+    expect(world.ask("SELECT attempts FROM delivery_failures"), [(1,)])
+    expect((world.ask("SELECT FROM dead_letters"), world.checkpoint()), ([], 0))
+
+
+def relay_all(world: World) -> None:
+    with closing(world.worker()) as connection:
+        Relay().run_once(connection)
+
+
+def test_what_is_broken_off_is_nobodys_failure(slow_world: World) -> None:
+    undoes_without_blame(slow_world, break_off)
+
+
+def test_an_end_that_cancels_statements_blames_the_event(slow_world: World) -> None:
+    with pytest.raises(Broken):
+        undoes_without_blame(slow_world, cancel_statements)
+
+
+@pytest.mark.parametrize("command", [POLLER, PUBLISHERS], ids=["run_delivery", "run_publishers"])
+def test_a_process_that_ends_on_purpose_is_not_missed(world: World, start: Start, command: list[str]) -> None:
+    process = start(command, "")
     assert wait_until(lambda: bool(world.ask("SELECT FROM delivery_workers")), seconds=20)
 
     ends_softly(process)

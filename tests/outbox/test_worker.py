@@ -7,7 +7,7 @@ from django.db import transaction
 
 from outbox import bell
 from outbox.append import append
-from outbox.bell import Bell
+from outbox.bell import STANDING_KEY, Bell
 from tests.outbox.processes import POLLER, WORKER, Start, ends_softly
 from tests.outbox.test_bell import closed_port, silent_server  # noqa: F401 – fixtures
 from tests.outbox.world import World, message, wait_until
@@ -37,6 +37,14 @@ def test_a_worker_goes_on_after_redis_was_flushed(
         _command(version)
         assert wait_until(lambda: world.checkpoint() == version, seconds=20)  # noqa: B023 – called at once
         redis_server.flushdb()
+
+
+def test_a_worker_does_not_wait_for_the_job_of_one_that_was_killed(
+    world: World, start: Start, redis_server: redis.Redis
+) -> None:
+    redis_server.set(STANDING_KEY, "1", ex=1_000)
+    start(WORKER, django_settings.REDIS_URL)
+    assert wait_until(lambda: not redis_server.exists(STANDING_KEY), seconds=20)
 
 
 @pytest.mark.parametrize("state", ["closed_port", "silent_server"])

@@ -63,9 +63,9 @@ class Relay:
         """Move up to a batch of messages in a transaction of its own, committed synchronously."""
         if self._last_position is None:
             self._last_position = self._make_room(connection, 0)
-        moved, head = self._move(connection, self._last_position)
-        if moved.is_complete:
-            self.bound.scanned(psycopg.RawCursor(connection))
+        moved, head, last = self._move(connection, self._last_position)
+        if moved.is_complete or moved.messages:
+            self.bound.scanned(psycopg.RawCursor(connection), None if moved.is_complete else last)
         if self._last_position - head < self.partition_size and time.monotonic() >= self._room_at:
             known, self._last_position = self._last_position, self._make_room(connection, head)
             found_none = moved.is_mine and not moved.is_complete and not moved.messages
@@ -73,15 +73,16 @@ class Relay:
                 return self.run(connection)  # another relay had used up the room that this one knew of
         return moved
 
-    def _move(self, connection: psycopg.Connection[Any], last_position: int) -> tuple[Moved, int]:
+    def _move(self, connection: psycopg.Connection[Any], last_position: int) -> tuple[Moved, int, int]:
+        """Move a batch; answers with the head of the log and the last identity that was moved."""
         with pipelined_transaction(connection):
             lock = psycopg.RawCursor(connection).execute(self.try_lock, [RELAY_LOCK], prepare=True)
             move = psycopg.RawCursor(connection).execute(
                 self.move, [self.bound.value, self.batch_size, last_position], prepare=True
             )
         is_mine = one_value(lock) == "true"
-        messages, head, room = move.fetchone() or (0, 0, 0)
-        return Moved(messages, is_mine, is_mine and messages < room), head
+        messages, head, room, last = move.fetchone() or (0, 0, 0, 0)
+        return Moved(messages, is_mine, is_mine and messages < room), head, last
 
     def _make_room(self, connection: psycopg.Connection[Any], head: int) -> int:
         """See to it that the log has a whole partition ahead of its head; say where its partitions end."""

@@ -1,4 +1,4 @@
--- Moves the next committed messages from the outbox to the end of the log; answers how many, the head, and how many it would have taken.
+-- Moves the next committed messages from the outbox to the end of the log; answers how many, the head, how many it would have taken, the last one.
 WITH head AS MATERIALIZED (
     SELECT coalesce(max(position), 0) AS position FROM event_log
 ), room AS MATERIALIZED (
@@ -17,7 +17,9 @@ WITH head AS MATERIALIZED (
     SELECT head.position + row_number() OVER (ORDER BY message_id), message_id, event_id, event_type, schema_version,
            aggregate_type, aggregate_id, aggregate_version, payload, metadata, occurred_at, recorded_at
       FROM moved, head
-    RETURNING position
+    RETURNING position, message_id
 )
-SELECT (SELECT count(*) FROM placed), greatest((SELECT max(position) FROM placed), head.position), room.messages
-  FROM head, room
+SELECT end_of_log.messages, greatest(end_of_log.position, head.position), room.messages, end_of_log.message_id
+  FROM head, room,
+       (SELECT count(*) AS messages, max(position) AS position, coalesce(max(message_id), 0) AS message_id
+          FROM placed) AS end_of_log

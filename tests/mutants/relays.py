@@ -60,7 +60,7 @@ class OldestTransactionPoller(IdentityPoller):
 class LastRelayedBound(ScanBound):
     """Takes the last relayed identity for the lower bound."""
 
-    def scanned(self, cursor: psycopg.RawCursor[Any]) -> None:
+    def scanned(self, cursor: psycopg.RawCursor[Any], last: int | None = None) -> None:
         self.value = one_value(cursor.execute("SELECT coalesce(max(message_id), 0) FROM event_log"))
 
 
@@ -69,13 +69,28 @@ class HeedlessBound(ScanBound):
 
     def _look(self, cursor: psycopg.RawCursor[Any]) -> None:
         super()._look(cursor)
-        self._writers = set()
+        self._writers, self._settled = set(), self._candidate
+
+
+class HastyBound(ScanBound):
+    """Takes a batch for all there was."""
+
+    def scanned(self, cursor: psycopg.RawCursor[Any], last: int | None = None) -> None:
+        super().scanned(cursor)
+
+
+class PatientBound(ScanBound):
+    """Waits for a scan that comes to the end."""
+
+    def scanned(self, cursor: psycopg.RawCursor[Any], last: int | None = None) -> None:
+        if last is None:
+            super().scanned(cursor)
 
 
 class NoBound(ScanBound):
     """Scans from the beginning each time."""
 
-    def scanned(self, cursor: psycopg.RawCursor[Any]) -> None:
+    def scanned(self, cursor: psycopg.RawCursor[Any], last: int | None = None) -> None:
         """Learn nothing."""
 
 
@@ -106,6 +121,14 @@ class LastRelayedBoundCarrier(LogCarrier):
 
 class HeedlessBoundCarrier(LogCarrier):
     bound_class = HeedlessBound
+
+
+class HastyBoundCarrier(LogCarrier):
+    bound_class = HastyBound
+
+
+class PatientBoundCarrier(LogCarrier):
+    bound_class = PatientBound
 
 
 class NoBoundCarrier(LogCarrier):

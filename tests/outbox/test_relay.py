@@ -20,6 +20,7 @@ CHECKS = [
     guarantees.open_refresh,
     guarantees.two_relays,
     guarantees.flat_scan,
+    guarantees.flat_backlog,
 ]
 MUTANTS = [
     (guarantees.late_commit, mutants.IdentityPoller),
@@ -31,7 +32,9 @@ MUTANTS = [
     (guarantees.foreign_transaction, mutants.OldestTransactionPoller),
     (guarantees.open_refresh, mutants.OldestTransactionPoller),
     (guarantees.two_relays, mutants.SequenceCarrier),
+    (guarantees.backlog, mutants.HastyBoundCarrier),
     (guarantees.flat_scan, mutants.NoBoundCarrier),
+    (guarantees.flat_backlog, mutants.PatientBoundCarrier),
 ]
 Check = Callable[[World, guarantees.MakeCarrier], None]
 

@@ -25,7 +25,9 @@ UPDATE dead_letters
 MINE = """
 SELECT letter.position
   FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS letter (aggregate_type, aggregate_id, position)
- WHERE outbox_partition(letter.aggregate_type, letter.aggregate_id, $4::int) = $5::int
+  LEFT JOIN event_log AS event USING (position)
+ WHERE outbox_event_partition(letter.aggregate_type, letter.aggregate_id, event.payload,
+           (SELECT partition_by FROM publishers WHERE subscriber = $6::text), $4::int) = $5::int
 """
 
 
@@ -80,7 +82,7 @@ class Letters:
             [letter.event.position for letter in due],
         ]
         cursor = psycopg.RawCursor(self.connection).execute(
-            MINE, [*columns, self.lane.partitions, self.lane.partition]
+            MINE, [*columns, self.lane.partitions, self.lane.partition, self.lane.subscriber]
         )
         mine = {position for (position,) in cursor}
         return next((letter for letter in due if letter.event.position in mine), None)

@@ -5,7 +5,8 @@ SELECT position, event_id, event_type, schema_version, aggregate_type, aggregate
        occurred_at
   FROM event_log AS event
  WHERE position > $1::bigint AND position <= $2::bigint
-   AND outbox_partition(aggregate_type, aggregate_id, $4::int) = $3::int
+   AND outbox_event_partition(aggregate_type, aggregate_id, payload,
+                              (SELECT partition_by FROM publishers WHERE subscriber = $7::text), $4::int) = $3::int
    AND (event_type = ANY ($5::text[]) OR $5::text[] = '{}')
    AND NOT EXISTS (
        SELECT FROM dead_letters AS letter

@@ -27,9 +27,11 @@ from rest_framework.settings import api_settings
 from orders_read.filters import InvalidParameters
 from orders_read.queries import InvalidCursor
 from orders_read.question_view import NothingThere
+from orders_read.reading import ReadModelBehind
 from orders_write import exceptions as write
 from orders_write.events import money
 from outbox.exceptions import InvalidToken
+from outbox.tokens import HEADER
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +67,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
             return _wrong_method(context)
         case rest.APIException() | InvalidParameters() | InvalidCursor() | InvalidToken():
             return _not_understood(error)
+        case ReadModelBehind():
+            return _behind(error)
         case NothingThere():
             return _nothing_there(str(error), error.details)
         case Http404():
@@ -160,7 +164,7 @@ def _wrong_method(context: Mapping[str, Any]) -> HttpResponse:
 def _not_understood(error: Exception) -> HttpResponse:
     match error:
         case InvalidToken():
-            return _invalid({"Consistency-Token": str(error)})
+            return _invalid({HEADER: str(error)}, kind=f"urn:orders:{type(error).__name__}")
         case InvalidCursor():
             return _invalid({"after": "This is not `next` of a page of this list."})
         case InvalidParameters():
@@ -173,10 +177,22 @@ def _not_understood(error: Exception) -> HttpResponse:
     return problem(HTTPStatus(error.status_code), str(error.detail), headers=_headers(error))
 
 
-def _invalid(errors: Any) -> HttpResponse:
+def _behind(error: ReadModelBehind) -> HttpResponse:
+    return problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        str(error),
+        title="The read model is behind.",
+        kind="urn:orders:read-model-behind",
+        headers={"Retry-After": str(error.retry_after_seconds)},
+        details=error.details,
+    )
+
+
+def _invalid(errors: Any, kind: str = "about:blank") -> HttpResponse:
     found = list(islice(_errors(errors), MOST_ERRORS + 1))
     more = f" These are the first {MOST_ERRORS} errors." if len(found) > MOST_ERRORS else ""
-    return problem(HTTPStatus.BAD_REQUEST, f"The request is not valid.{more}", errors=found[:MOST_ERRORS])
+    detail = f"The request is not valid.{more}"
+    return problem(HTTPStatus.BAD_REQUEST, detail, kind=kind, errors=found[:MOST_ERRORS])
 
 
 def _failed(error: Exception, context: Mapping[str, Any]) -> HttpResponse:

@@ -170,6 +170,9 @@ CACHES = {
     }
 }
 
+# Threads of a web process. A quarter of them may wait for read models on behalf of consistency tokens.
+WEB_THREADS = env.int("WEB_THREADS", default=8)
+
 AUTH_USER_MODEL = "orders_write.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

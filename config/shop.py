@@ -22,7 +22,7 @@ from .supervisor import STOP_TIMEOUT_SECONDS, supervise
 
 SAMPLE = settings.BASE_DIR / "examples" / "online_retail"
 FIRST_MONTH_COMMANDS = 1_885  # the next command of the sample is of January 2011
-WEB_PROCESSES, WEB_THREADS = 2, 8
+WEB_PROCESSES = 2
 FIRST_PORT, LAST_PORT = 8_000, 8_099
 
 LOCK = services.DATA_DIR / "shop.lock"
@@ -162,7 +162,7 @@ def _serve(port: int) -> int:
     commands = {
         "web": [
             sys.executable, "-m", "gunicorn", "config.wsgi", f"--bind=127.0.0.1:{port}",
-            "--worker-class=gthread", f"--workers={WEB_PROCESSES}", f"--threads={WEB_THREADS}",
+            "--worker-class=gthread", f"--workers={WEB_PROCESSES}", f"--threads={settings.WEB_THREADS}",
             "--log-level=warning", "--no-control-socket",
         ],
         "worker": _manage("rqworker", "delivery", "--worker-class=outbox.worker.DeliveryWorker", "--verbosity=0"),

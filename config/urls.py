@@ -4,7 +4,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.views import LogoutView
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -14,7 +13,7 @@ import orders_read.api as read
 import orders_read.pages as show
 import orders_write.api as write
 import orders_write.pages as act
-from orders_write.login import LogIn, ObtainToken
+from orders_write.login import LogIn, LogOut, ObtainToken
 
 from . import health, metrics, problems
 
@@ -58,7 +57,7 @@ API = [
 # Pages that show, then pages that take a form, run a command and redirect to one that shows.
 PAGES = [
     path("login/", LogIn.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("logout/", LogOut.as_view(), name="logout"),
     path("", show.start, name="start"),
     path("dashboard/", show.dashboard, name="dashboard"),
     path("orders/", show.order_list, name="order_list"),
@@ -91,6 +90,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg")),
     # One place to log in, where attempts are counted.
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
+    path("admin/logout/", LogOut.as_view()),
     path("admin/", admin.site.urls),
 ]
 

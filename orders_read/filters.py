@@ -19,6 +19,7 @@ from django_filters import (  # type: ignore[import-untyped]
 )
 
 from orders_write.events import Status
+from outbox import tokens
 
 from .parameter_fields import DayFilter, LimitFilter, MoneyFilter, TrueOrFalseFilter
 from .queries import REVENUE_KEYS, SALES_ORDERS, OrderFilters
@@ -68,7 +69,8 @@ def fields_of(kind: type[Parameters]) -> dict[str, forms.Field]:
 
 def _read(fields: Mapping[str, forms.Field], data: QueryDict) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """Return what was given, by name, and what is wrong with what was given or left out."""
-    given, errors = {}, {name: ["There is no such parameter."] for name in data if name not in fields}
+    known = {*fields, tokens.NAME}  # a link may carry a token to any question
+    given, errors = {}, {name: ["There is no such parameter."] for name in data if name not in known}
     for name, field in fields.items():
         several = isinstance(field, forms.MultipleChoiceField)
         values = data.getlist(name)

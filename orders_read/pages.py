@@ -1,11 +1,10 @@
 """The pages that show: each asks the queries, and fills a template. Forms are sent to `orders_write.pages`.
 
-The two meet in the session: a form that was refused leaves its input there as `drafts`, and a command that succeeded
-leaves the version that the reader must see next as `awaited`. These pages read the session and never write it.
+The two meet in the session, where a form that was refused leaves its input as `drafts`, and in a cookie, where a
+command that succeeded leaves the consistency token of what the reader must see next. These pages only read both.
 """
 
 import re
-import time
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -32,17 +31,14 @@ from .forms import (
     RevenueForm,
     first_errors,
 )
-from .question_view import WAITING
 from .revenue import RECENT_DAYS, recent_days, revenue_of
+from .showing import shows
 
 Document = dict[str, Any]
 
 PAGE_SIZE = 25
 RECENT_ORDERS = 8
 PRODUCTS_FOUND = 12
-WAIT_SECONDS = 1.0
-POLL_SECONDS = 0.005
-AWAITED_SECONDS = 600
 QUANTITY = re.compile(r"[0-9]{1,9}")
 PAYMENT_METHODS = [("card", "Card"), ("transfer", "Bank transfer"), ("cheque", "Cheque")]
 
@@ -51,8 +47,11 @@ PAYMENT_METHODS = [("card", "Card"), ("transfer", "Bank transfer"), ("cheque", "
 @require_safe
 def start(request: HttpRequest) -> HttpResponse:
     """Show staff how the shop does, and customers their dashboard."""
-    if not request.user.is_staff:
-        return _dashboard(request, request.user.pk)
+    return _shop(request) if request.user.is_staff else _dashboard(request, request.user.pk)
+
+
+@shows("order_search", "daily_revenue")
+def _shop(request: HttpRequest) -> HttpResponse:
     recent = _read(queries.orders, user_id=None, limit=RECENT_ORDERS)["results"]
     context = {"recent": recent, "recent_days": RECENT_DAYS, **revenue_of(*recent_days(_newest_day(recent)))}
     return render(request, "start.html", context)
@@ -71,6 +70,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     return _dashboard(request, user_id)
 
 
+@shows("order_search", "user_dashboard")
 def _dashboard(request: HttpRequest, user_id: Any) -> HttpResponse:
     recent = _read(queries.orders, user_id=user_id, limit=RECENT_ORDERS)["results"]
     totals = _read(queries.user_dashboard, user_id)
@@ -80,6 +80,7 @@ def _dashboard(request: HttpRequest, user_id: Any) -> HttpResponse:
 
 @login_required
 @require_safe
+@shows("order_search")
 def order_list(request: HttpRequest) -> HttpResponse:
     """Show the orders that match, newest first; all the reader's own, or for staff everybody's."""
     form, after = OrderListForm(request.GET), _cursor(request)
@@ -105,53 +106,23 @@ def _matching(form: OrderListForm, user_id: int | None, after: str | None) -> Do
 
 @login_required
 @require_safe
+@shows("order_details")
 def order_page(request: HttpRequest, order_id: int) -> HttpResponse:
-    """Show one order; right after a command, wait a moment until it can be seen in the read model."""
-    awaited = _awaited_version(request, order_id)
-    order = _order(order_id, _only_user_id(request), awaited)
-    if order is None and awaited:
+    """Show one order; one that cannot be seen yet, right after a command, may still come."""
+    text = queries.order_details(order_id, user_id=_only_user_id(request))
+    if text is None and request.reading.is_stale:  # type: ignore[attr-defined]
         return render(request, "orders/processing.html", {"order_id": order_id})
-    if order is None:
+    if text is None:
         raise Http404("There is no such order.")
+    order = orjson.loads(text)
     context = {
         "order": order,
-        "behind": order["version"] < awaited,
         "actions": _actions(order, request.user),
         "refused": _refused(request, order_id=str(order_id)),
         "payment_methods": PAYMENT_METHODS,
         "key": uuid4(),
     }
     return render(request, "orders/order.html", context)
-
-
-def _order(order_id: int, user_id: int | None, version: int) -> Document | None:
-    """Read an order; wait a moment for one that has not reached the version, unless too many wait already."""
-    order = _order_now(order_id, user_id)
-    if _is_at(order, version) or not WAITING.acquire(blocking=False):
-        return order
-    try:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not _is_at(order, version) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-            order = _order_now(order_id, user_id)
-    finally:
-        WAITING.release()
-    return order
-
-
-def _order_now(order_id: int, user_id: int | None) -> Document | None:
-    text = queries.order_details(order_id, user_id=user_id)
-    return orjson.loads(text) if text else None
-
-
-def _is_at(order: Document | None, version: int) -> bool:
-    return (order["version"] if order else 0) >= version
-
-
-def _awaited_version(request: HttpRequest, order_id: int) -> int:
-    """Return the version that the reader's own command has just led to, or 0."""
-    awaited = request.session.get("awaited", {}).get(str(order_id))
-    return awaited["version"] if awaited and time.time() - awaited["since"] < AWAITED_SECONDS else 0
 
 
 def _actions(order: Document, user: Any) -> set[str]:
@@ -183,6 +154,7 @@ def _refused(request: HttpRequest, **about: str) -> Document:
 
 @login_required
 @require_safe
+@shows("product_catalogue", "order_search", "order_details")
 def new_order(request: HttpRequest) -> HttpResponse:
     """Show the order that the reader is putting together, with today's prices."""
     draft = request.session.get("drafts", {}).get("place", {})
@@ -229,6 +201,7 @@ def _last_address(user_id: Any) -> Document:
 
 @login_required
 @require_safe
+@shows("product_catalogue")
 def catalogue(request: HttpRequest) -> HttpResponse:
     """Show what can be bought; staff may also see what is no longer sold."""
     form = CatalogueForm(request.GET)
@@ -254,6 +227,11 @@ def revenue(request: HttpRequest) -> HttpResponse:
     """Show staff what was sold, returned and cancelled: a chart, and a table by day, month, category or country."""
     if not request.user.is_staff:
         raise PermissionDenied("Revenue is shown to the shop's staff only.")
+    return _revenue(request)
+
+
+@shows("order_search", "daily_revenue")
+def _revenue(request: HttpRequest) -> HttpResponse:
     form = RevenueForm(request.GET)
     context: Document = {"values": {"by": "day", **request.GET.dict()}, "groupings": GROUPINGS}
     if form.is_valid():

@@ -19,6 +19,8 @@ from psycopg.sql import quote
 
 from orders_write.events import Status
 
+from .answering import ask
+
 SQL = Path(__file__).resolve().parent / "sql" / "queries"
 ROWS_AT_ONCE = 2_000
 
@@ -56,7 +58,7 @@ SELECT document::text FROM read_order_details
 
 def order_details(order_id: int, *, user_id: int | None = None) -> str | None:
     """Answer one order with its timeline; None when there is none or it is another customer's."""
-    return _one(ORDER_DETAILS, {"order_id": order_id, "user_id": user_id})
+    return ask(ORDER_DETAILS, {"order_id": order_id, "user_id": user_id})
 
 
 ORDER_COLUMNS = """
@@ -183,7 +185,7 @@ def product(sku: str) -> str | None:
     statement = (
         f"SELECT {PRODUCT}::text FROM read_product_catalogue WHERE sku = %(sku)s AND price IS NOT NULL"
     )
-    return _one(statement, {"sku": sku})
+    return ask(statement, {"sku": sku})
 
 
 ORDER_TOTALS = """
@@ -343,16 +345,9 @@ def _sql(name: str, **parts: str) -> str:
 
 
 def _answer(statement: str, parameters: Mapping[str, Any]) -> str:
-    answer = _one(statement, parameters)
+    answer = ask(statement, parameters)
     assert answer is not None, "an aggregate always answers one row"
     return answer
-
-
-def _one(statement: str, parameters: Mapping[str, Any]) -> str | None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        row: tuple[str] | None = cursor.fetchone()
-    return row[0] if row else None
 
 
 def _rows(statement: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:

@@ -1,28 +1,18 @@
 """What every question over HTTP shares: with a consistency token, it waits until it can be answered by it."""
 
 from collections.abc import Sequence
-from threading import BoundedSemaphore
 from typing import Any
 
-from django.http import Http404
-from rest_framework import status
-from rest_framework.exceptions import APIException
+from django.http import Http404, HttpRequest, HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from .consistency import wait_until_visible
+from outbox.tokens import HEADER, NAME
 
-LONGEST_WAIT_SECONDS = 2.0
-# Of a process's eight threads, so that those who wait never keep out those who need not.
-WAITING = BoundedSemaphore(2)
+from .preferences import Preferences, preferences_of
+from .reading import Reading, reading
 
-
-class NotYetVisible(APIException):
-    """What the consistency token tells of cannot be seen yet."""
-
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = "What the consistency token tells of cannot be seen yet. Ask again."
-    wait = 1
+APPLIED = "Preference-Applied"
 
 
 class NothingThere(Http404):
@@ -34,23 +24,36 @@ class NothingThere(Http404):
 
 
 class QuestionView(APIView):
-    """A view that answers from read models."""
+    """A view that answers from read models, exactly those that it names."""
 
     read_models: Sequence[str] = ()
+    reading: Reading | None = None
+    preferences: Preferences | None = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Say with every answer how new it is."""
+        if request.method not in ("GET", "HEAD"):
+            return super().dispatch(request, *args, **kwargs)
+        with reading(self.read_models) as self.reading:
+            response = super().dispatch(request, *args, **kwargs)
+            self.reading.describe(response)
+        if self.preferences is not None and self.preferences.applied:
+            response[APPLIED] = self.preferences.applied
+        return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Let in who may ask, once the read models have what the token tells of; raises NotYetVisible."""
-        super().initial(request, *args, **kwargs)
-        token = request.headers.get("Consistency-Token")
-        if token is not None and request.method in ("GET", "HEAD") and not self._is_visible(token):
-            raise NotYetVisible
+        """Let in who may ask, once the read models have what the tokens tell of.
 
-    def _is_visible(self, token: str) -> bool:
-        if wait_until_visible(token, self.read_models, 0):
-            return True
-        if not WAITING.acquire(blocking=False):
-            return False
-        try:
-            return wait_until_visible(token, self.read_models, LONGEST_WAIT_SECONDS)
-        finally:
-            WAITING.release()
+        Raises ReadModelBehind, unless the request prefers an older answer to none, and InvalidToken.
+        """
+        super().initial(request, *args, **kwargs)
+        if self.reading is None:
+            return
+        given = request.headers.get(HEADER)
+        tokens = [*([] if given is None else given.split(",")), *request.query_params.getlist(NAME)]
+        wanted = preferences_of(request.headers.get("Prefer", ""))
+        if tokens:
+            self.preferences = wanted
+        self.reading.wait_for([token.strip() for token in tokens], wanted.wait_seconds)
+        if not wanted.takes_older:
+            self.reading.require()

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
+from uuid import UUID
 
 import orjson
 from django.core.exceptions import PermissionDenied
@@ -16,7 +17,7 @@ from rest_framework import status
 from rest_framework.views import APIView
 
 from outbox.epoch import current_epoch
-from outbox.tokens import CommandToken, sign
+from outbox.tokens import HEADER, renewed
 
 from .commands import Command
 from .documents import Document, document_of
@@ -24,7 +25,7 @@ from .exceptions import NotFound, Refusal
 from .handlers import handle
 from .idempotency import Answer, Key
 from .permissions import may_change_orders
-from .requests import Outcome, Request
+from .requests import Outcome, Request, token_of
 from .serializers import TrustedBody
 
 KEY = re.compile(r"[!-~]{1,200}")
@@ -65,8 +66,7 @@ class CommandView(APIView):
         def render(outcome: Outcome) -> Answer:
             if isinstance(outcome.refusal, Refusal):
                 return self._refused(outcome.refusal)
-            token = CommandToken(epoch, outcome.message_ids[-1], outcome.head)
-            return self._answer(document_of(outcome, asked), sign(token), created)
+            return self._answer(document_of(outcome, asked), token_of(outcome, epoch), created)
 
         asked = self._request(body, command, render)
         try:
@@ -77,7 +77,7 @@ class CommandView(APIView):
                     "Your account may look at others' orders, but not change them."
                 ) from error
             raise
-        return _response(outcome.answer or render(outcome), replayed=outcome.replayed)
+        return _response(outcome.answer or render(outcome), epoch, replayed=outcome.replayed)
 
     def _request(self, body: TrustedBody, command: Command, render: Callable[[Outcome], Answer]) -> Request:
         user, headers = self.request.user, self.request.headers
@@ -116,7 +116,7 @@ class CommandView(APIView):
         return Key(scope, value, _fingerprint(f"{method} {self.request.path}", self.request.data))
 
     def _answer(self, document: Document, token: str, created: str | None) -> Answer:
-        headers = {"Content-Type": "application/json", "Consistency-Token": token}
+        headers = {"Content-Type": "application/json", HEADER: token}
         if "version" in document:
             headers["ETag"] = f'"v{document["version"]}"'
         if created:
@@ -130,8 +130,13 @@ class CommandView(APIView):
         return Answer(status=response.status_code, headers=headers, body=response.content.decode())
 
 
-def _response(answer: Answer, *, replayed: bool) -> HttpResponse:
-    headers = {**answer.headers, "Idempotent-Replayed": "true"} if replayed else answer.headers
+def _response(answer: Answer, epoch: UUID, *, replayed: bool) -> HttpResponse:
+    """Hand an answer on; one that was kept has a token of the epoch of that time."""
+    headers = dict(answer.headers)
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
+        if HEADER in headers:
+            headers[HEADER] = renewed(headers[HEADER], epoch)
     return HttpResponse(answer.body, status=answer.status, headers=headers)
 
 

@@ -1,16 +1,10 @@
-"""What a form was told that was refused: kept in the session until the form succeeds, for the page to show again.
+"""What a form was told that was refused: kept in the session until the form succeeds, for the page to show again."""
 
-The session also keeps the version that the sender's own command led to, so that the next page can wait for it.
-"""
-
-import time
 from typing import Any
 
 from django.http import HttpRequest
 
 from .forms import MOST_LINES, Line, typed_lines
-
-MOST_AWAITED = 20
 
 Draft = dict[str, Any]
 
@@ -31,12 +25,6 @@ def drop(request: HttpRequest, form: str) -> None:
     """Forget a draft."""
     kept = request.session.get("drafts", {})
     request.session["drafts"] = {name: draft for name, draft in kept.items() if name != form}
-
-
-def await_version(request: HttpRequest, order_id: str, version: int) -> None:
-    """Let the order's page wait for this version, for a while."""
-    awaited = {**request.session.get("awaited", {}), order_id: {"version": version, "since": time.time()}}
-    request.session["awaited"] = dict(list(awaited.items())[-MOST_AWAITED:])
 
 
 def errors_of(rule: str, message: str, details: dict[str, Any], lines: list[Line]) -> dict[str, str]:

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.authtoken.models import Token
@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from .fields import Body, Text
 from .throttles import THROTTLES, forget, seconds_to_wait
+from .token_cookie import drop_token
 
 
 class CredentialsBody(Body):
@@ -62,6 +63,16 @@ class LogIn(LoginView):
         if form.wait_seconds:
             response.status_code = HTTPStatus.TOO_MANY_REQUESTS
             response["Retry-After"] = str(form.wait_seconds)
+        return response
+
+
+class LogOut(LogoutView):
+    """Log a person out, and leave nothing of theirs in the browser."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Log out."""
+        response = super().post(request, *args, **kwargs)
+        drop_token(response)
         return response
 
 

@@ -7,8 +7,9 @@ its page shows it again with the error where it belongs.
 import hashlib
 import json
 import time
+from functools import partial
 from urllib.parse import urlencode
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 from django.contrib import messages
@@ -19,6 +20,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
+
+from outbox.epoch import current_epoch
+from outbox.tokens import renewed
 
 from . import drafts
 from .commands import Command, PlaceOrder
@@ -47,7 +51,8 @@ from .forms import (
 from .handlers import handle
 from .idempotency import Answer, Key
 from .permissions import may_change_orders
-from .requests import Outcome, Request
+from .requests import Outcome, Request, token_of
+from .token_cookie import keep_token
 
 LONGEST_KEY = 200
 LONGEST_SEARCH = 200
@@ -180,7 +185,8 @@ def _known(order_id: int) -> int:
 
 
 def _carry_out(request: HttpRequest, command: Command, form: str, draft: Draft) -> HttpResponse:
-    """Run a command and redirect: to the order as it is then, or to the form with what refused it."""
+    """Run a command and redirect: to the order, which its page waits for, or to the form with what refused it."""
+    epoch = current_epoch()
     key = Key(f"page:{request.user.pk}:{request.path}", _key_value(request), _fingerprint(request))
     asked = Request(
         command=command,
@@ -188,7 +194,7 @@ def _carry_out(request: HttpRequest, command: Command, form: str, draft: Draft) 
         now=timezone.now(),
         key=key,
         only_user_id=None if may_change_orders(request.user) else request.user.pk,
-        render=_answer,
+        render=partial(_answer, epoch),
     )
     try:
         answer = _first_answer(asked)
@@ -201,9 +207,11 @@ def _carry_out(request: HttpRequest, command: Command, form: str, draft: Draft) 
         draft["errors"] = drafts.errors_of(told["rule"], told["message"], told["details"], draft["lines"])
         return _refused(request, form, draft, told["message"])
     drafts.drop(request, form)
-    drafts.await_version(request, told["order_id"], told["version"])
     messages.success(request, DONE[form])
-    return redirect("order_page", told["order_id"])
+    response = redirect("order_page", told["order_id"])
+    if "token" in told:  # an answer of an older release has none
+        keep_token(response, renewed(told["token"], epoch))
+    return response
 
 
 def _first_answer(asked: Request) -> Answer:
@@ -221,7 +229,7 @@ def _first_answer(asked: Request) -> Answer:
             return answer
 
 
-def _answer(outcome: Outcome) -> Answer:
+def _answer(epoch: UUID, outcome: Outcome) -> Answer:
     """Tell what became of the command, as it is kept under the form's key."""
     if outcome.refusal is not None:
         told = {
@@ -231,7 +239,7 @@ def _answer(outcome: Outcome) -> Answer:
         }
         return Answer(status=422, body=orjson.dumps(told, default=str).decode())
     assert isinstance(outcome.state, Order)
-    seen = {"order_id": str(outcome.state.order_id), "version": outcome.state.version}
+    seen = {"order_id": str(outcome.state.order_id), "token": token_of(outcome, epoch)}
     return Answer(status=303, body=orjson.dumps(seen).decode())
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
+
+from outbox.tokens import CommandToken, sign
 
 from .commands import Command
 from .domain.credit import CreditAccount
@@ -50,3 +53,9 @@ class Outcome:
     refusal: WriteError | None = None
     answer: Answer | None = None
     replayed: bool = False
+
+
+def token_of(outcome: Outcome, epoch: UUID) -> str:
+    """Sign the consistency token of what a command did."""
+    *others, message_id = outcome.message_ids
+    return sign(CommandToken(epoch, message_id, outcome.head, tuple(others)))

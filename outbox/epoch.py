@@ -1,5 +1,6 @@
 """The epoch of the log: tokens of another history, restored or copied, must not be believed."""
 
+import time
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -8,30 +9,40 @@ from django.db import connection
 
 from .statements import statement
 
+KNOWN = statement("epoch_known")
 CURRENT = statement("epoch_current")
 RENEW = statement("epoch_renew")
-STORED = "SELECT epoch FROM log_epoch"
 
-# By connection, as no connection outlives a restore; one to a pooler may, until CONN_MAX_AGE closes it.
-_known: WeakKeyDictionary[psycopg.Connection[object], UUID] = WeakKeyDictionary()
+# No connection to a server outlives a restore or a fail-over, but one to a pooler may: it looks again after this long.
+BELIEVED_SECONDS = 5.0
+
+_known: WeakKeyDictionary[psycopg.Connection[object], tuple[UUID, float]] = WeakKeyDictionary()
 
 
 def current_epoch() -> UUID:
-    """Answer the epoch of the log, renewed first when cluster, timeline or table are others; a replica only reads."""
+    """Answer the epoch of the log, renewed first when cluster, timeline or table are others; a replica only reads.
+
+    It is looked up once for a connection and then every BELIEVED_SECONDS.
+    """
     connection.ensure_connection()
-    if connection.connection not in _known:
-        _known[connection.connection] = _renewed()
-    return _known[connection.connection]
+    epoch, believed_until = _known.get(connection.connection, (None, 0.0))
+    if epoch is None or time.monotonic() > believed_until:
+        epoch = _looked_up()
+        _known[connection.connection] = epoch, time.monotonic() + BELIEVED_SECONDS
+    return epoch
 
 
-def _renewed() -> UUID:
+def _looked_up() -> UUID:
+    epoch: UUID | None
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_is_in_recovery()")
-        if not cursor.fetchone()[0]:
+        cursor.execute(KNOWN)
+        (epoch,) = cursor.fetchone()
+        if epoch is None:
             cursor.execute(CURRENT)
             system_identifier, timeline, log_oid = cursor.fetchone()
             names = {"system_identifier": system_identifier, "timeline": timeline, "log_oid": log_oid}
             cursor.execute(RENEW, names)
-        cursor.execute(STORED)
-        epoch: UUID = cursor.fetchone()[0]
+            cursor.execute(KNOWN)
+            (epoch,) = cursor.fetchone()
+    assert epoch is not None
     return epoch

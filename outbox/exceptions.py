@@ -13,6 +13,8 @@ OutboxError
 ├── RetentionAtWork      the log is being pruned already, or about to be read whole
 ├── TablesAreLocked      somebody keeps a look at the tables of delivery waiting
 ├── InvalidToken         a consistency token that this system did not sign
+│   ├── ForeignToken         it belongs to another history of the log
+│   └── FutureToken          it tells of what has not happened
 └── PublishingFailed     a subscriber outside the database did not take an event
     ├── EventRefused           it takes others, but not this one
     ├── UnknownEvent           no code of today knows the event's type or schema version
@@ -68,6 +70,14 @@ class TablesAreLocked(OutboxError):
 
 class InvalidToken(OutboxError):
     """This is not a consistency token of this system."""
+
+
+class ForeignToken(InvalidToken):
+    """This consistency token is of another history of the event log, before a restore or a fail-over: drop it."""
+
+
+class FutureToken(InvalidToken):
+    """This consistency token tells of what has not happened here: drop it."""
 
 
 class PublishingFailed(OutboxError):

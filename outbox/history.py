@@ -16,6 +16,13 @@ SELECT NOT EXISTS (SELECT FROM outbox WHERE message_id = %(message_id)s)
    AND NOT EXISTS (SELECT FROM event_log WHERE message_id = %(message_id)s)
 """
 
+# A replica cannot tell: what it does not have may be on its way.
+IS_FUTURE = """
+SELECT NOT pg_is_in_recovery()
+   AND (%(message_id)s > coalesce(pg_sequence_last_value('outbox_message_id_seq'), 0)
+        OR %(position)s > coalesce((SELECT max(position) FROM event_log), 0))
+"""
+
 
 def head() -> int:
     """Say the highest position; 0 for an empty log."""
@@ -49,3 +56,12 @@ def position_of(message_id: int, after: int = 0) -> int | None:
             cursor.execute(IS_PRUNED, asked)
             position = following - 1 if cursor.fetchone()[0] else None
     return position
+
+
+def is_future(message_id: int, position: int) -> bool:
+    """Say whether no such message or position was ever given; always False on a replica."""
+    with connection.cursor() as cursor:
+        cursor.execute(IS_FUTURE, {"message_id": message_id, "position": position})
+        answer: bool
+        (answer,) = cursor.fetchone()
+    return answer

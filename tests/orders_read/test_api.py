@@ -1,15 +1,10 @@
 """Tests of the questions over HTTP."""
 
-import threading
-import time
-
 import pytest
 
-from orders_read import question_view
 from outbox.delivery import drain
 from tests.clients import anonymous, client_of, staff
-from tests.orders_write.api_shop import MUGS
-from tests.orders_write.shop import closing_connection, customer, list_products, place
+from tests.orders_write.shop import customer, list_products, place
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -263,54 +258,3 @@ def test_a_head_request_has_no_body(ada):
 
 def test_only_json_is_answered(ada):
     assert ada.get("/api/v1/orders", HTTP_ACCEPT="text/html").status_code == 406
-
-
-# G5: a token.
-
-
-def test_a_question_with_a_token_waits_until_it_can_be_answered_by_it(ada, clerk):
-    placed = ada.post("/api/v1/orders", MUGS)
-    token = placed["Consistency-Token"]
-    delivery = threading.Timer(0.1, deliver)
-    delivery.start()
-
-    response = ada.get(placed["Location"], HTTP_CONSISTENCY_TOKEN=token)
-    delivery.join()
-
-    assert response.json()["version"] == 1
-    for path in QUESTIONS + STAFF_QUESTIONS:
-        assert clerk.get(path, HTTP_CONSISTENCY_TOKEN=token).status_code == 200
-
-
-@pytest.mark.parametrize("path", QUESTIONS + STAFF_QUESTIONS)
-def test_a_question_that_cannot_be_answered_by_its_token_says_so(ada, clerk, monkeypatch, path):
-    drain()
-    monkeypatch.setattr("orders_read.question_view.LONGEST_WAIT_SECONDS", 0.02)
-    token = ada.post("/api/v1/orders", MUGS)["Consistency-Token"]
-
-    response = clerk.get(path, HTTP_CONSISTENCY_TOKEN=token)
-
-    assert (response.status_code, response["Retry-After"]) == (503, "1")
-
-
-def test_only_some_may_wait_at_once(ada, monkeypatch):
-    monkeypatch.setattr("orders_read.question_view.WAITING", threading.BoundedSemaphore(1))
-    token = ada.post("/api/v1/orders", MUGS)["Consistency-Token"]
-
-    with question_view.WAITING:
-        begun = time.monotonic()
-        assert ada.get("/api/v1/orders", HTTP_CONSISTENCY_TOKEN=token).status_code == 503
-        assert time.monotonic() - begun < 0.5
-
-
-@pytest.mark.parametrize("token", ["", "nonsense", "c.1.2.3~x"])
-def test_a_token_that_is_none_is_refused(ada, token):
-    response = ada.get("/api/v1/orders", HTTP_CONSISTENCY_TOKEN=token)
-
-    assert response.status_code == 400
-    assert response.json()["errors"][0]["field"] == "Consistency-Token"
-
-
-def deliver():
-    with closing_connection():
-        drain()

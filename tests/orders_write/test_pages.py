@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from orders_read import pages as shown
+from orders_read import showing
 from orders_write import pages
 from orders_write.commands import ChargePayment, RepriceProduct, RetireProduct, ShipOrder
 from orders_write.forms import LONGEST_SKU, typed
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 @pytest.fixture(autouse=True)
 def _short_wait(monkeypatch):
-    monkeypatch.setattr(shown, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(showing, "WAIT_SECONDS", 0.0)
 
 
 @pytest.fixture

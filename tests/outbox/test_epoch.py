@@ -34,3 +34,14 @@ def test_the_epoch_is_looked_up_once_for_a_connection(bare_world: World) -> None
     assert current_epoch() == first
     connection.close()
     assert current_epoch() != first
+
+
+def test_a_connection_that_outlives_a_fail_over_looks_again_soon(
+    bare_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(epoch, "BELIEVED_SECONDS", 0.0)
+    first = current_epoch()
+
+    bare_world.watcher.execute("UPDATE log_epoch SET timeline = timeline + 1")
+
+    assert current_epoch() != first

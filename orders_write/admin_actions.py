@@ -8,8 +8,11 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
+
+from outbox.epoch import current_epoch
 
 from .commands import (
     CancelOrder,
@@ -24,7 +27,8 @@ from .commands import (
 from .exceptions import NotFound, WriteError
 from .forms import LARGEST_QTY, CancelForm, DeliverForm, ShipForm
 from .handlers import handle
-from .requests import Request
+from .requests import Outcome, Request, token_of
+from .token_cookie import keep_token
 
 Action = Callable[[Any, HttpRequest, QuerySet[Any]], HttpResponse | None]
 
@@ -64,9 +68,13 @@ def action(
         outcomes = [
             _run(request, row, command(**names(row), **filled.cleaned_data)) for row in rows.order_by("pk")
         ]
-        if done := sum(outcomes):
-            messages.success(request, f"{description}: done for {done}.")
-        return None
+        done = [outcome for outcome in outcomes if outcome is not None]
+        if not done:
+            return None
+        messages.success(request, f"{description}: done for {len(done)}.")
+        response = redirect(request.get_full_path())
+        keep_token(response, token_of(done[-1], current_epoch()))
+        return response
 
     run.__name__ = name
     return run
@@ -88,18 +96,18 @@ def _ask(
     return TemplateResponse(request, "admin/command.html", context)
 
 
-def _run(request: HttpRequest, row: Model, command: Command) -> bool:
-    """Run one command; tell a refusal, and say whether it was accepted."""
+def _run(request: HttpRequest, row: Model, command: Command) -> Outcome | None:
+    """Run one command; tell a refusal, or return what it led to."""
     refusal: WriteError | None
     try:
-        refusal = handle(
-            Request(command=command, actor=f"user:{request.user.pk}", now=timezone.now())
-        ).refusal
+        outcome = handle(Request(command=command, actor=f"user:{request.user.pk}", now=timezone.now()))
+        refusal = outcome.refusal
     except NotFound as error:
         refusal = error
     if refusal is not None:
         messages.error(request, f"{row}: {refusal.message}")
-    return refusal is None
+        return None
+    return outcome
 
 
 def _order(row: Any) -> dict[str, Any]:

@@ -95,7 +95,9 @@ def test_every_read_model_that_is_named_must_have_come_so_far_and_no_other(token
 
     seen = wait(Wanted([token]), MODELS, 0)
 
-    assert (seen.reason, seen.lacking.read_model) == (Reason.BEHIND, "order_search")
+    assert seen.reason == Reason.BEHIND
+    assert seen.lacking is not None
+    assert seen.lacking.read_model == "order_search"
     assert reason(token, ["order_details"]) is None
 
 

@@ -45,6 +45,13 @@ def noted_positions(read_models: Sequence[str]) -> Iterator[Positions]:
         _noted.reset(before)
 
 
+def note_position(position: int) -> None:
+    """Note how far an answer had come that another store gave."""
+    positions = _noted.get()
+    if positions is not None:
+        positions.seen.append(position)
+
+
 def ask(statement: str, parameters: Mapping[str, Any]) -> str | None:
     """Answer the text of a statement's only row and column; None without a row."""
     positions = _noted.get()
@@ -56,6 +63,12 @@ def ask(statement: str, parameters: Mapping[str, Any]) -> str | None:
         cursor.execute(statement, parameters)
         row = cursor.fetchone()
     if positions is not None and row is not None:
-        positions.seen.append(row[0])
+        note_position(row[0])
     text: str | None = row[-1] if row else None
     return text
+
+
+def note_position(position: int) -> None:
+    """Note how far another store had come when it gave an answer."""
+    if positions := _noted.get():
+        positions.seen.append(position)

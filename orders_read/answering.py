@@ -66,9 +66,3 @@ def ask(statement: str, parameters: Mapping[str, Any]) -> str | None:
         note_position(row[0])
     text: str | None = row[-1] if row else None
     return text
-
-
-def note_position(position: int) -> None:
-    """Note how far another store had come when it gave an answer."""
-    if positions := _noted.get():
-        positions.seen.append(position)

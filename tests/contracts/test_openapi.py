@@ -102,3 +102,23 @@ def examples_of_the_schema():
             for example in content.get("examples", {}).values():
                 found[operation["operationId"]] = example["value"]
     return found
+
+
+def test_every_question_takes_a_token_and_says_how_new_its_answer_is():
+    for path, operations in schema()["paths"].items():
+        question = operations.get("get") if path.startswith("/api/v1/") else None
+        if question is None:
+            continue
+        taken = {each.get("$ref", "").rpartition("/")[2] for each in question["parameters"]}
+        assert {"ConsistencyToken", "ConsistencyTokenOfLink", "Prefer"} <= taken, path
+        assert {"Consistency-Token", "Read-Model-Lag"} <= question["responses"]["200"]["headers"].keys(), path
+        assert question["responses"]["503"]["$ref"].endswith("ReadModelBehind"), path
+
+
+def test_every_command_answers_a_token():
+    for path, operations in schema()["paths"].items():
+        for method in operations.keys() & {"post", "put"}:
+            if path != "/api/v1/token":
+                (answered,) = operations[method]["responses"].keys() & {"200", "201"}
+                headers = operations[method]["responses"][answered]["headers"]
+                assert "Consistency-Token" in headers, path

@@ -28,6 +28,7 @@ from orders_read.filters import InvalidParameters
 from orders_read.queries import InvalidCursor
 from orders_read.question_view import NothingThere
 from orders_read.reading import ReadModelBehind
+from orders_read.stores.choice import ReadStoreUnavailable
 from orders_write import exceptions as write
 from orders_write.events import money
 from outbox.exceptions import InvalidToken
@@ -69,6 +70,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
             return _not_understood(error)
         case ReadModelBehind():
             return _behind(error)
+        case ReadStoreUnavailable():
+            return _store_is_away(error)
         case NothingThere():
             return _nothing_there(str(error), error.details)
         case Http404():
@@ -185,6 +188,15 @@ def _behind(error: ReadModelBehind) -> HttpResponse:
         kind="urn:orders:read-model-behind",
         headers={"Retry-After": str(error.retry_after_seconds)},
         details=error.details,
+    )
+
+
+def _store_is_away(error: ReadStoreUnavailable) -> HttpResponse:
+    return problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        title=str(error),
+        kind="urn:orders:read-store-unavailable",
+        headers={"Retry-After": RETRY_AFTER_SECONDS},
     )
 
 

@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.response_headers.ResponseHeadersMiddleware",
+    "orders_read.stores.headers.ReadStoreMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -142,7 +143,10 @@ OUTBOX = {
         "orders_read.projections.product_catalogue.projection",
     ],
     "EVENTS": "orders_write.events.SCHEMA_VERSIONS",
-    "PUBLISHERS": {"webhook": "outbox.publishers.webhooks.publisher"},
+    "PUBLISHERS": {
+        "webhook": "outbox.publishers.webhooks.publisher",
+        "mirror": "orders_read.mirrors.publisher.publisher",
+    },
     "WEBHOOK_ALLOWED_NETWORKS": env.list("WEBHOOK_ALLOWED_NETWORKS", default=[]),
     "BATCH_SIZE": 2_000,
     "RELAY_BATCH_SIZE": 5_000,
@@ -156,7 +160,17 @@ OUTBOX = {
     "CHORES": {
         "orders_write.sweeping.sweep_idempotency_keys": 600,
         "outbox.publishers.sweeping.sweep_deliveries": 600,
+        "orders_read.mirrors.keeping.keep_mirrors": 1,
     },
+}
+
+# Where read models are read, if not in PostgreSQL; see docs/how-to/add-a-store.md.
+READ_STORES: dict[str, dict[str, Any]] = {
+    read_model: {
+        "BACKEND": "orders_read.stores.redis",
+        "LOCATION": env.str("READ_STORE_URL", default=REDIS_URL),
+    }
+    for read_model in env.list("READ_STORES_IN_REDIS", default=[])
 }
 
 # A command's answer is kept so long under its key; a repetition after that is a new request.

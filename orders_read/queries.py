@@ -1,5 +1,7 @@
 """The door of the read side: every question is one function, one statement, on `read_*` only.
 
+Two of them are answered by the store that `READ_STORES` names for their read model, in the same words.
+
 An answer is JSON text that PostgreSQL built, ready for a response: money is a string of four decimals, ids are
 strings, times are UTC. `user_id` None is everybody's, for staff; otherwise only this customer's rows are seen. Lists
 are paged by an opaque cursor: `next` of one page is `after` of the following one, null on the last.
@@ -20,6 +22,7 @@ from psycopg.sql import quote
 from orders_write.events import Status
 
 from .answering import ask
+from .stores.choice import answer
 
 SQL = Path(__file__).resolve().parent / "sql" / "queries"
 ROWS_AT_ONCE = 2_000
@@ -50,15 +53,9 @@ class OrderFilters:
     q: str | None = None
 
 
-ORDER_DETAILS = """
-SELECT document::text FROM read_order_details
- WHERE order_id = %(order_id)s AND (%(user_id)s::bigint IS NULL OR user_id = %(user_id)s::bigint)
-"""
-
-
 def order_details(order_id: int, *, user_id: int | None = None) -> str | None:
     """Answer one order with its timeline; None when there is none or it is another customer's."""
-    return ask(ORDER_DETAILS, {"order_id": order_id, "user_id": user_id})
+    return answer("order_details", order_id, user_id)
 
 
 ORDER_COLUMNS = """
@@ -103,7 +100,9 @@ def search(q: str, *, user_id: int | None = None, after: str | None = None, limi
 
 def user_dashboard(user_id: int) -> str:
     """Answer how a customer stands with us; zeros for one of whom no event tells yet."""
-    return _answer(_sql("user_dashboard"), {"user_id": user_id})
+    text = answer("user_dashboard", user_id)
+    assert text is not None, "there is an answer for every user"
+    return text
 
 
 REVENUE_KEYS = {
@@ -345,9 +344,9 @@ def _sql(name: str, **parts: str) -> str:
 
 
 def _answer(statement: str, parameters: Mapping[str, Any]) -> str:
-    answer = ask(statement, parameters)
-    assert answer is not None, "an aggregate always answers one row"
-    return answer
+    text = ask(statement, parameters)
+    assert text is not None, "an aggregate always answers one row"
+    return text
 
 
 def _rows(statement: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:

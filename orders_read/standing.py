@@ -1,11 +1,13 @@
 """Look how far read models have come: one cheap statement, on the connection that serves them, also on a replica."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from django.db import connection
+
+from .stores.positions import position_of_store
 
 STANDING = (Path(__file__).resolve().parent / "sql" / "standing.sql").read_text(encoding="utf-8")
 NOWHERE = 2**63 - 1
@@ -53,4 +55,17 @@ def look(
     if len(rows) < len(set(read_models)):
         raise UnknownReadModel(", ".join(read_models))
     positions = dict(rows[0][-1] or ()) if rows else {}
-    return [Standing(*row[:-1]) for row in rows], positions
+    return [_where_read(Standing(*row[:-1])) for row in rows], positions
+
+
+def _where_read(one: Standing) -> Standing:
+    """Let the store count that answers for a read model, if it is another."""
+    store = position_of_store(one.read_model)
+    if store is None:
+        return one
+    return replace(
+        one,
+        position=store.position,
+        is_paused=one.is_paused or store.is_paused,
+        lag_seconds=max(one.lag_seconds, store.lag_seconds),
+    )

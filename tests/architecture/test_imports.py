@@ -30,6 +30,11 @@ MUTANTS = [
     ("plain-domain", "orders_write/domain/__init__.py", "import redis"),
     ("reads-do-not-write", "orders_read/queries.py", "import orders_read.projections"),
     ("reads-do-not-write", "orders_read/api.py", "import orders_read.projections"),
+    ("reads-do-not-write", "orders_read/queries.py", "import orders_read.mirrors.publisher"),
+    ("stores-apart", "orders_read/stores/redis.py", "import orders_read.stores.postgres"),
+    ("stores-apart", "orders_read/stores/postgres.py", "import orders_read.stores.redis"),
+    ("drivers-in-adapters", "orders_read/mirrors/publisher.py", "import redis"),
+    ("drivers-in-adapters", "orders_read/stores/choice.py", "import redis"),
     ("one-appender", "orders_write/handlers.py", "import outbox.append"),
 ]
 

@@ -10,6 +10,7 @@ from unittest.mock import ANY
 import pytest
 
 from orders_read import answering, consistency, queries, reading, standing
+from orders_read.stores import postgres
 from outbox import history
 from outbox.tokens import ReadToken, sign
 
@@ -110,7 +111,7 @@ def an_older_answer_takes_the_reader_back(patch: Patch) -> None:
 
 
 def an_order_is_shown_to_whoever_knows_its_number(patch: Patch) -> None:
-    patch.setattr(queries, "ORDER_DETAILS", queries.ORDER_DETAILS.replace("NULL OR", "NULL OR true OR"))
+    patch.setattr(postgres, "ORDER_DETAILS", postgres.ORDER_DETAILS.replace("NULL OR", "NULL OR true OR"))
 
 
 def a_list_shows_everybodys_orders(patch: Patch) -> None:

@@ -1,5 +1,4 @@
--- One customer's dashboard; zeros for a customer of whom no event tells yet.
-SELECT json_build_object(
+json_build_object(
            'user_id', user_id::text,
            'customer_number', customer_number,
            'orders', coalesce(orders, 0),
@@ -25,5 +24,3 @@ SELECT json_build_object(
            'last_order_id', last_order_id::text,
            'last_order_reference', last_order_reference
        )::text
-  FROM (SELECT %(user_id)s::bigint AS user_id) AS asked
-  LEFT JOIN read_user_dashboard USING (user_id)

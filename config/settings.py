@@ -161,6 +161,7 @@ OUTBOX = {
         "orders_write.sweeping.sweep_idempotency_keys": 600,
         "outbox.publishers.sweeping.sweep_deliveries": 600,
         "orders_read.mirrors.keeping.keep_mirrors": 1,
+        "orders_read.jobs.ask_for_refresh": 15,
     },
 }
 
@@ -172,6 +173,9 @@ READ_STORES: dict[str, dict[str, Any]] = {
     }
     for read_model in env.list("READ_STORES_IN_REDIS", default=[])
 }
+
+# The materialized views, and how many seconds old each may become before it is refreshed.
+READ_VIEWS = {"shop_overview": 60}
 
 # A command's answer is kept so long under its key; a repetition after that is a new request.
 IDEMPOTENCY_KEEP_DAYS = env.int("IDEMPOTENCY_KEEP_DAYS", default=30)

@@ -50,6 +50,7 @@ API = [
     path("customers/<int:user_id>/credit-limit", write.SetCreditLimit.as_view(), name="credit_limit"),
     path("search", read.Search.as_view(), name="search"),
     path("dashboard", read.Dashboard.as_view(), name="dashboard"),
+    path("overview", read.ShopOverview.as_view(), name="overview"),
     path("analytics/daily-revenue", read.DailyRevenue.as_view(), name="daily_revenue"),
     path("analytics/product-sales", read.ProductSales.as_view(), name="product_sales"),
 ]
@@ -65,6 +66,7 @@ PAGES = [
     path("orders/new/", show.new_order, name="new_order"),
     path("products/", show.catalogue, name="catalogue"),
     path("revenue/", show.revenue, name="revenue"),
+    path("overview/", show.overview, name="overview"),
     path("orders/new/draft/", act.draft_order, name="draft_order"),
     path("orders/new/place/", act.place_order, name="place_order"),
     path("orders/<int:order_id>/pay/", act.pay_order, name="pay_order"),

@@ -12,14 +12,18 @@ from typing import Any
 from django.db import connection
 from psycopg.sql import quote
 
-# Two small tables: an answer's plan stays what it is by itself.
+# Small tables: an answer's plan stays what it is by itself. A materialized view says itself of which position it is.
 WITH_POSITION = """
 SELECT standing.position, answer.text
-  FROM (SELECT max(coalesce((SELECT to_position FROM checkpoints
-                              WHERE subscriber = projection AND checkpoints.generation = live.generation
-                              ORDER BY from_position DESC LIMIT 1), 0)) AS position
-          FROM projection_generations AS live
-         WHERE state = 'live' AND projection IN ({read_models})) AS standing
+  FROM (SELECT max(position) AS position
+          FROM (SELECT coalesce((SELECT to_position FROM checkpoints
+                                  WHERE subscriber = projection AND checkpoints.generation = live.generation
+                                  ORDER BY from_position DESC LIMIT 1), 0) AS position
+                  FROM projection_generations AS live
+                 WHERE state = 'live' AND projection IN ({read_models})
+                 UNION ALL
+                SELECT position FROM read_shop_overview WHERE 'shop_overview' IN ({read_models})) AS positions
+       ) AS standing
   LEFT JOIN ({statement}) AS answer (text) ON true
 """
 

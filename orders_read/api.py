@@ -140,6 +140,19 @@ class ProductSales(QuestionView):
         return _answer(queries.product_sales(**ProductSalesParameters.question(request.query_params)))
 
 
+class ShopOverview(QuestionView):
+    """The shop at a glance: as new as its last refresh."""
+
+    read_models = ("shop_overview",)
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(operation_id="shop_overview", tags=["analytics"], responses=schemas.ShopOverview)
+    def get(self, request: Request) -> HttpResponse:
+        """Show orders and revenue of today, 7 and 30 days, by status, the best customers and products. Staff only."""
+        NoParameters.question(request.query_params)
+        return _answer(queries.shop_overview())
+
+
 class Products(QuestionView):
     """The catalogue."""
 

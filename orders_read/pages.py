@@ -40,6 +40,13 @@ PAGE_SIZE = 25
 RECENT_ORDERS = 8
 PRODUCTS_FOUND = 12
 QUANTITY = re.compile(r"[0-9]{1,9}")
+PERIODS = [
+    ("today", "Today"),
+    ("last_7_days", "7 days"),
+    ("last_30_days", "30 days"),
+    ("last_day_with_orders", "Last day with orders"),
+    ("always", "Since the beginning"),
+]
 PAYMENT_METHODS = [("card", "Card"), ("transfer", "Bank transfer"), ("cheque", "Cheque")]
 
 
@@ -219,6 +226,25 @@ def catalogue(request: HttpRequest) -> HttpResponse:
         "errors": first_errors(form),
     }
     return render(request, "catalogue.html", context)
+
+
+@login_required
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    """Show staff the shop at a glance, with the moment that the figures are of."""
+    if not request.user.is_staff:
+        raise PermissionDenied("The overview is shown to the shop's staff only.")
+    return _overview(request)
+
+
+@shows("shop_overview")
+def _overview(request: HttpRequest) -> HttpResponse:
+    found = _read(queries.shop_overview)
+    periods = [
+        {**found["periods"][name], "label": label} for name, label in PERIODS if name in found["periods"]
+    ]
+    counts = [{"status": status, "orders": found["orders_by_status"][status]} for status in Status]
+    return render(request, "overview.html", {"overview": found, "periods": periods, "counts": counts})
 
 
 @login_required

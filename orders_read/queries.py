@@ -151,6 +151,15 @@ def product_sales(*, order_by: str = "gross", after: str | None = None, limit: i
     return _answer(statement, {"value": value, "sku": sku, "limit": limit})
 
 
+def shop_overview() -> str:
+    """Answer the shop at a glance, as of its last refresh: `as_of`, `age_seconds` and the log's `position` then.
+
+    `periods` are today, last_7_days and last_30_days by the UTC day of that moment, always, and the
+    last_day_with_orders where there was one.
+    """
+    return _answer(_sql("shop_overview"), {})
+
+
 PRODUCT = """json_build_object('sku', sku, 'product_id', product_id::text, 'name', name, 'category', category,
     'price', round(price, 4)::text, 'retired', retired, 'available', available, 'version', version)"""
 

@@ -242,3 +242,64 @@ class ProductSalesPage(serializers.Serializer[Any]):
 
     results = ProductSales(many=True)
     next = serializers.CharField(allow_null=True)
+
+
+class Period(serializers.Serializer[Any]):
+    """What was sold, taken back and cancelled from one day to another; `returns_rate` is a part of gross."""
+
+    to = serializers.DateField(allow_null=True)
+    orders = serializers.IntegerField()
+    units = serializers.IntegerField()
+    gross = Amount()
+    returned = Amount()
+    cancelled = Amount()
+    net = Amount()
+    returns_rate = Amount(allow_null=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `from`, which is no name in Python."""
+        return {"from": serializers.DateField(allow_null=True), **super().get_fields()}
+
+
+class Periods(serializers.Serializer[Any]):
+    """Today and the days up to today, by UTC; the last day on which anything was ordered; all days."""
+
+    today = Period()
+    last_7_days = Period()
+    last_30_days = Period()
+    last_day_with_orders = Period(required=False)
+    always = Period()
+
+
+class TopCustomer(serializers.Serializer[Any]):
+    """One of those who bought most, returns and cancellations taken off."""
+
+    user_id = serializers.CharField()
+    customer_number = serializers.CharField(allow_null=True)
+    orders = serializers.IntegerField()
+    units = serializers.IntegerField()
+    net = Amount()
+    last_order_at = serializers.DateTimeField(allow_null=True)
+
+
+class TopProduct(serializers.Serializer[Any]):
+    """One of what was sold most, returns and cancellations taken off."""
+
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    orders = serializers.IntegerField()
+    units = serializers.IntegerField()
+    net = Amount()
+    returns_rate = Amount(allow_null=True)
+
+
+class ShopOverview(serializers.Serializer[Any]):
+    """The shop at a glance, as of a moment: `age_seconds` ago, when the read models were at `position` of the log."""
+
+    as_of = serializers.DateTimeField()
+    age_seconds = serializers.FloatField()
+    position = serializers.CharField()
+    periods = Periods()
+    orders_by_status = OrdersByStatus()
+    top_customers = TopCustomer(many=True)
+    top_products = TopProduct(many=True)

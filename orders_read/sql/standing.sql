@@ -9,6 +9,9 @@ WITH told AS MATERIALIZED (
                       ORDER BY from_position DESC LIMIT 1), 0) AS position
       FROM projection_generations AS model
      WHERE state = 'live' AND projection = ANY (%(read_models)s::text[])
+     UNION ALL
+    SELECT 'shop_overview', 0, position FROM read_shop_overview
+     WHERE 'shop_overview' = ANY (%(read_models)s::text[])
 )
 SELECT projection, live.position,
        EXISTS (SELECT FROM paused_subscribers WHERE subscriber = projection),

@@ -27,6 +27,12 @@ def money(amount: str | Decimal | None, currency: str = "GBP") -> str:
 
 
 @register.filter
+def percent(part: str | None) -> str:
+    """Print a part of one as a percentage with one decimal."""
+    return "–" if part is None else f"{Decimal(part) * 100:.1f} %"
+
+
+@register.filter
 def grouped(number: int | str | None) -> str:
     """Print a count with separators of thousands."""
     return "–" if number in (None, "") else f"{int(number):,}".replace("-", "−")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.management import call_command
 from pytest_django.live_server_helper import LiveServer
 
 from orders_write.commands import (
@@ -21,6 +22,7 @@ from orders_write.commands import (
     ShipOrder,
 )
 from orders_write.models import User
+from outbox.delivery import drain
 from outbox.engine import Engine
 from tests.orders_write.shop import customer, do, wish
 
@@ -72,6 +74,8 @@ def shop(delivering: None) -> Iterator["Shop"]:
     """Serve a month of trade; nobody has tried to log in yet."""
     cache.clear()
     trade()
+    drain()
+    call_command("refresh_views")
     server = LiveServer("127.0.0.1")
     yield Shop(server.url)
     server.stop()

@@ -29,6 +29,7 @@ STAFF_PAGES = {
     "customer": "/orders/?customer_number=N-ada",
     "new-order": "/orders/new/?q=heart",
     "products": "/products/",
+    "overview": "/overview/",
     "revenue": "/revenue/",
     "revenue-country": "/revenue/?by=country",
     "revenue-year": "/revenue/?start=2025-04-01&end=2026-03-31&by=category",

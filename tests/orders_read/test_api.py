@@ -19,6 +19,7 @@ QUESTIONS = [
 STAFF_QUESTIONS = [
     "/api/v1/analytics/daily-revenue?from=2026-01-01&to=2026-12-31",
     "/api/v1/analytics/product-sales",
+    "/api/v1/overview",
 ]
 
 
@@ -114,6 +115,7 @@ def test_orders_are_filtered(ada):
         ("/api/v1/analytics/product-sales?after=5", "after"),
         ("/api/v1/analytics/product-sales?after=1e9~mug", "after"),
         ("/api/v1/orders?format=json", "format"),
+        ("/api/v1/overview?days=3", "days"),
     ],
 )
 def test_a_question_that_is_put_wrongly_is_refused_with_the_parameter(clerk, path, field):

@@ -20,7 +20,16 @@ from tests.orders_write.shop import NOON, customer, do, list_products, place, wi
 
 pytestmark = pytest.mark.usefixtures("database")
 
-PAGES = ["/", "/dashboard/", "/orders/", "/orders/1/", "/orders/new/", "/products/", "/revenue/"]
+PAGES = [
+    "/",
+    "/dashboard/",
+    "/orders/",
+    "/orders/1/",
+    "/orders/new/",
+    "/products/",
+    "/revenue/",
+    "/overview/",
+]
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
-"""Say in a header which store has answered, where it is not PostgreSQL, or should not be."""
+"""Say over HTTP which store has answered, where it is not PostgreSQL, or should not be; and when none could."""
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 
-from .choice import noted_stores
+from .choice import ReadStoreUnavailable, noted_stores
 
 HEADER = "Read-Store"
+RETRY_AFTER_SECONDS = "1"
 
 
 class ReadStoreMiddleware:
@@ -21,4 +23,12 @@ class ReadStoreMiddleware:
             response = self.get_response(request)
         if answered.stores:
             response.headers[HEADER] = ", ".join(dict.fromkeys(answered.stores))
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer for a page whose store is away; the API tells it as a problem."""
+        if not isinstance(exception, ReadStoreUnavailable):
+            return None
+        response = render(request, "503.html", status=503)
+        response.headers["Retry-After"] = RETRY_AFTER_SECONDS
         return response

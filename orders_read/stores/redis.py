@@ -194,8 +194,7 @@ def _client(location: str, timeout_seconds: float) -> redis.Redis:
         socket_timeout=timeout_seconds / 2,
         retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
         protocol=2,
-        lib_name=None,
-        lib_version=None,
+        driver_info=None,
     )
 
 

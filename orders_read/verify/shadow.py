@@ -18,6 +18,7 @@ from outbox.options import options
 from outbox.subscribers import table_name
 
 from ..generations import create_shadow, drop_generation
+from ..mirrors.touching import touch
 from . import record
 from .comparing import Difference, differences
 from .exceptions import LettersMoved, NoLiveGeneration
@@ -101,6 +102,8 @@ class Shadow:
             position = self._position(live.generation)
             self._take_in(live, shadow, position)
             mended = repair(self.connection, found, live.generation, shadow.generation, position)
+            keys = [one.key[0] for one in found if one.table == self.projection]
+            touch(self.connection, self.projection, live.generation, keys)
         record.repaired(self.connection, self.verification, mended)
         return mended
 

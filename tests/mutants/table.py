@@ -333,6 +333,24 @@ READING = [
     ),
 ]
 
+MIRRORS = [
+    _killed_by(
+        "orders_read/stores/test_mutants.py::test_the_mutant_dies",
+        ("mirrors.versions_are_not_compared", "G3", "a late writer puts an older document over a newer one"),
+        ("mirrors.equal_versions_are_written", "G3", "a duplicate writes again what a repair may have changed"),
+        ("mirrors.a_delete_leaves_nothing", "G3", "a late writer brings back what was deleted"),
+        ("mirrors.a_mirror_is_as_new_as_the_log", "G5", "the mirror passes events before its read model has them"),
+        ("mirrors.a_repair_tells_nobody", "ops", "a repaired row never reaches the mirror"),
+        ("mirrors.a_repaired_row_must_be_newer", "ops", "a row repaired twice at one position stays as it was"),
+        ("mirrors.what_is_folded_late_tells_nobody", "G9", "a dead letter's event never reaches the mirror"),
+        ("mirrors.a_build_is_shown_when_it_is_copied", "G6", "the new generation is older than the old one"),
+        ("mirrors.what_the_store_refuses_is_forgotten", "G1", "the checkpoint passes what a cut connection lost"),
+        ("mirrors.a_server_that_was_restarted_is_believed", "G5", "a server that lost its last seconds is read"),
+        ("mirrors.the_owner_is_not_asked", "G10", "a number opens any order in the store"),
+        ("mirrors.every_reader_tries_the_store", "G4", "a silent store slows every read"),
+    ),
+]
+
 TORTURES = [
     _tortured(
         synchronous_commit_off="G1",
@@ -356,6 +374,7 @@ TABLE: tuple[Mutant, ...] = tuple(
             OPERATIONS,
             WRITING,
             READING,
+            MIRRORS,
             TORTURES,
         )
     )

@@ -44,6 +44,7 @@ def is_brought_when_it_is_folded(shop: Mirrored) -> None:
     letters = shop.ask("SELECT min(position) FROM touched_documents WHERE subscriber = 'order_details@redis'")
     found = position_of_store("order_details")
     assert found is not None
+    assert letters != [(None,)]
     assert found.position == letters[0][0] - 1
     shop.keep()
     shop.is_equal(by="redis")

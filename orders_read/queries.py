@@ -16,13 +16,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import orjson
 from django.db import connection
 from psycopg.sql import quote
 
 from orders_write.events import Status
 
 from .answering import ask
-from .stores.choice import answer
+from .stores.choice import answer, chosen
 
 SQL = Path(__file__).resolve().parent / "sql" / "queries"
 ROWS_AT_ONCE = 2_000
@@ -205,6 +206,7 @@ SELECT customer_number, orders, lines, units, spent, first_order_at, last_order_
        credit_notes, returned
   FROM read_user_dashboard WHERE customer_number IS NOT NULL ORDER BY user_id
 """
+CUSTOMERS = "SELECT user_id FROM read_user_dashboard WHERE customer_number IS NOT NULL ORDER BY user_id"
 OTHER_SALES = """
 SELECT line ->> 'sku', count(DISTINCT order_id), count(*), sum((line ->> 'qty')::bigint),
        sum((line ->> 'amount')::numeric),
@@ -240,7 +242,20 @@ def customer_totals() -> Iterator[tuple[Any, ...]]:
     A row is (customer_number, orders, lines, units, spent, first_order_at, last_order_at, last_order_reference,
     credit_notes, returned).
     """
-    return _rows(CUSTOMER_TOTALS, {})
+    return _dashboards() if chosen("user_dashboard") else _rows(CUSTOMER_TOTALS, {})
+
+
+def _dashboards() -> Iterator[tuple[Any, ...]]:
+    """Read every customer's dashboard where customers are shown it from, if that is not PostgreSQL."""
+    for (user_id,) in list(_rows(CUSTOMERS, {})):
+        one = orjson.loads(user_dashboard(user_id))
+        first, last = (
+            datetime.fromisoformat(one[name]) if one[name] else None
+            for name in ("first_order_at", "last_order_at")
+        )
+        spent, returned = Decimal(one["spent"]), Decimal(one["returned"])
+        counts = one["customer_number"], one["orders"], one["lines"], one["units"]
+        yield *counts, spent, first, last, one["last_order_reference"], one["credit_notes"], returned
 
 
 def other_sales(source: str) -> Iterator[tuple[Any, ...]]:

@@ -10,6 +10,7 @@ DRILLS = {
     "rollback": ("rebuilds:rollback", 2.0),
     "drift": ("drift:drift", 2.0),
     "tokens": ("tokens:tokens", 3.4),
+    "stores": ("stores:stores", 1.0),
 }
 
 

@@ -133,6 +133,18 @@ RQ_QUEUES = {
 RQ = {"WORKER_CLASS": "outbox.worker.WorkWorker"}  # RQ's own would unpickle what it finds, and fork
 RQ_SHOW_ADMIN_LINK = False
 
+# Where read models are read, if not in PostgreSQL; see docs/how-to/add-a-store.md.
+READ_STORES: dict[str, dict[str, Any]] = {
+    read_model: {
+        "BACKEND": "orders_read.stores.redis",
+        "LOCATION": env.str("READ_STORE_URL", default=REDIS_URL),
+    }
+    for read_model in env.list("READ_STORES_IN_REDIS", default=[])
+}
+
+# The materialized views, and how many seconds old each may become before it is refreshed.
+READ_VIEWS = {"shop_overview": 60}
+
 OUTBOX = {
     "SUBSCRIBERS": [
         "orders_read.projections.order_details.projection",
@@ -160,22 +172,10 @@ OUTBOX = {
     "CHORES": {
         "orders_write.sweeping.sweep_idempotency_keys": 600,
         "outbox.publishers.sweeping.sweep_deliveries": 600,
-        "orders_read.mirrors.keeping.keep_mirrors": 1,
+        **({"orders_read.mirrors.keeping.keep_mirrors": 1} if READ_STORES else {}),
         "orders_read.jobs.ask_for_refresh": 15,
     },
 }
-
-# Where read models are read, if not in PostgreSQL; see docs/how-to/add-a-store.md.
-READ_STORES: dict[str, dict[str, Any]] = {
-    read_model: {
-        "BACKEND": "orders_read.stores.redis",
-        "LOCATION": env.str("READ_STORE_URL", default=REDIS_URL),
-    }
-    for read_model in env.list("READ_STORES_IN_REDIS", default=[])
-}
-
-# The materialized views, and how many seconds old each may become before it is refreshed.
-READ_VIEWS = {"shop_overview": 60}
 
 # A command's answer is kept so long under its key; a repetition after that is a new request.
 IDEMPOTENCY_KEEP_DAYS = env.int("IDEMPOTENCY_KEEP_DAYS", default=30)

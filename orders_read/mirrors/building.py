@@ -19,7 +19,7 @@ from outbox import actions
 from outbox.changes import MOVE as ANNOUNCE
 from outbox.connection import connect, one_value
 from outbox.folding import hold
-from outbox.publishers import lanes, loop
+from outbox.publishers import breaker, lanes, loop
 
 from ..stores.choice import Chosen, all_chosen, chosen
 from ..stores.contract import GenerationLost
@@ -79,6 +79,7 @@ def rebuild(
     with connect(f"rebuild {mirror.subscriber}"[:63]) as connection, alone(connection, mirror):
         work = Work(connection=connection, mirror=mirror, watch=watch)
         build = unfinished(work) or begin(work)
+        breaker.release_trial(connection, mirror.subscriber)  # the store has just answered
         copy(work, build)
         finish(work, build)
         actions.record(

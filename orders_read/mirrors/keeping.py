@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from outbox import actions
+from outbox.publishers import breaker
 
 from ..stores.choice import all_chosen
 from ..stores.contract import StoreUnavailable
@@ -50,6 +51,7 @@ def _keep(work: Work) -> int:
     if not found:
         return 0  # nobody has built it
     was_lost = building.give_up_lost(work)
+    breaker.release_trial(work.connection, work.mirror.subscriber)  # the store has just answered
     if not was_lost and not _is_replaced(work) and record.one_in_state(found, "building") is None:
         written = refresh(work.connection, work.mirror, work.is_stopping)
         building.drop_retired(work)

@@ -20,7 +20,7 @@ from prometheus_client import Counter
 from ..answering import note_position
 from . import postgres
 from .breaker import Breaker
-from .contract import DocumentStore, StoreUnavailable
+from .contract import DocumentStore, NotADocument, StoreUnavailable
 from .documents import DOCUMENTS
 
 POSTGRES = "orders_read.stores.postgres"
@@ -69,6 +69,9 @@ class Chosen:
             raise StoreUnavailable("the store has just failed")
         try:
             found = self.store.answer(key, user_id)
+        except NotADocument:
+            self.breaker.succeed()
+            raise
         except StoreUnavailable:
             self.breaker.fail()
             raise

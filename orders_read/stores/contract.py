@@ -18,6 +18,10 @@ class GenerationLost(StoreUnavailable):
     """The store does not hold this generation, or holds it in another form than today's code writes."""
 
 
+class NotADocument(StoreUnavailable):
+    """What the store holds under this key was written by nobody of ours; it says nothing of the others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A document of a read model as it is written; no text says that there is none any more."""

@@ -19,11 +19,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
-from .contract import Document, GenerationLost, Held, StoreUnavailable
+from .contract import Document, GenerationLost, Held, NotADocument, StoreUnavailable
 from .documents import Documents
 
 LUA = Path(__file__).parent / "lua"
-LOST = "LOST"
+LOST, WRONG_TYPE = "LOST", "WRONGTYPE"
 SCANNED = 1_000
 WRITE_TIMEOUT_SECONDS = 2.0
 PIPELINED = 200
@@ -61,12 +61,16 @@ class Store:
             found = self._readers.evalsha(self._read.sha, 1, self._name, self._documents.form, key)
         if found is None:
             raise StoreUnavailable("the store shows no generation")
-        version, text, owner, empty = (None if part is None else part.decode() for part in found)
+        try:
+            version_text, text, owner, empty = (None if part is None else part.decode() for part in found)
+            version = int(version_text or 0)
+        except ValueError as error:
+            raise NotADocument(f"{self._name} has something else at {key}") from error
         if text is None:
-            return (self._documents.empty_answer(key, empty) if empty else None), int(version or 0)
+            return (self._documents.empty_answer(key, empty) if empty else None), version
         if self._documents.has_owner and user_id is not None and owner != str(user_id):
-            return None, int(version or 0)
-        return text, int(version or 0)
+            return None, version
+        return text, version
 
     def begin(self, generation: int, empty: str | None) -> None:
         """Make a generation that can be written; `empty` is the answer where there is no document."""
@@ -207,6 +211,8 @@ def _as_unavailable() -> Iterator[None]:
     except ResponseError as error:
         if LOST in str(error):
             raise GenerationLost(str(error)) from error
+        if WRONG_TYPE in str(error):
+            raise NotADocument(str(error)) from error
         raise StoreUnavailable(str(error)) from error
     except RedisError as error:
         raise StoreUnavailable(f"{type(error).__name__}: {error}") from error

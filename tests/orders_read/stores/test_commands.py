@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from orders_read.mirrors import building
 from orders_read.mirrors.building import mirror_of
-from orders_read.stores.checks import check_read_stores
+from orders_read.stores.checks import CHORE, check_read_stores
 from outbox.connection import connect
 
 from .conftest import Mirrored
@@ -123,6 +123,7 @@ def test_delivery_status_lists_mirrors(mirrored: Mirrored) -> None:
 )
 def test_mistakes_in_the_settings_are_found(settings: Settings, stores: Any, ids: list[str]) -> None:
     settings.READ_STORES = stores
+    settings.OUTBOX = settings.OUTBOX | {"CHORES": {CHORE: 1}}
     found = check_read_stores(None)
     assert [one.id for one in found] == ids
     assert all(one.hint for one in found)

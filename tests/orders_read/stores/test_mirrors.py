@@ -13,6 +13,7 @@ from orders_read.mirrors.publisher import publisher, write_documents
 from orders_read.mirrors.source import Source
 from orders_read.rebuild.run import Wishes, rebuild
 from orders_read.rebuild.swapping import swap
+from orders_read.stores.choice import all_chosen
 from orders_read.stores.contract import Document, GenerationLost
 from orders_read.stores.documents import DOCUMENTS
 from orders_read.stores.positions import position_of_store
@@ -210,6 +211,17 @@ def test_a_server_that_was_killed_is_trusted_only_when_it_was_built_anew(
     comes_back_after_a_kill(mirrored, with_data=with_data)
 
 
+def test_a_store_that_was_away_for_long_is_fed_as_soon_as_it_answers(mirrored: Mirrored) -> None:
+    mirrored.backend.kill()
+    mirrored.happen(30)
+    mirrored.serve()
+    mirrored.backend.start()
+    mirrored.keep()  # the pause of the breaker is not over
+    mirrored.serve()
+    assert mirrored.ask("SELECT count(*) FROM delivery_failures") == [(0,)]
+    assert verified().differences == []
+
+
 def test_a_store_that_somebody_emptied_is_built_anew(mirrored: Mirrored) -> None:
     mirrored.backend.empty()
     mirrored.is_equal(by="postgres; fallback")
@@ -304,6 +316,8 @@ def test_it_follows_a_swap_of_its_read_model_and_a_roll_back(mirrored: Mirrored)
 def test_what_differs_is_found_and_repaired(mirrored: Mirrored) -> None:
     orders = [order_id for (order_id,) in mirrored.ask(ORDERS)][:7]
     spoilt = mirrored.backend.spoil("order_details", 1, orders)
+    mirrored.answers()  # what is no document is answered by PostgreSQL, and is nobody else's trouble
+    assert not any(one.breaker.is_open for one in all_chosen())
     found = verified(repairs=True)
     assert len(found.differences) == found.repaired == spoilt
     assert verified().differences == []

@@ -37,7 +37,7 @@ bench: .venv/dev.stamp ## measure the figures of the README
 torture: .venv/dev.stamp ## kill what can be killed under load, then prove that nothing is wrong (SEED=1 MINUTES=10 WORKLOAD=mixed NEMESIS=all)
 	@$(BIN)/python manage.py torture --seed=$(or $(SEED),1) --minutes=$(or $(MINUTES),10) --workload=$(or $(WORKLOAD),mixed) --nemesis=$(or $(NEMESIS),all)
 
-drill: .venv/dev.stamp ## break one thing under load and prove that a promise holds (NAME=rebuild|rollback|drift|tokens MINUTES=3)
+drill: .venv/dev.stamp ## break one thing under load and prove that a promise holds (NAME=rebuild|rollback|drift|tokens|stores MINUTES=3)
 	@$(BIN)/python -m tests.drills $(or $(NAME),tokens) $(if $(MINUTES),--minutes=$(MINUTES))
 
 lock: .venv/dev.stamp ## resolve requirements*.in into requirements*.txt, with hashes

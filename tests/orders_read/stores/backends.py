@@ -10,6 +10,7 @@ from .valkey import Valkey
 class Backend(Protocol):
     """One technology, on a server of its own."""
 
+    name: str
     port: int
 
     def options(self, port: int | None = None, **others: Any) -> dict[str, Any]:
@@ -39,6 +40,8 @@ class Backend(Protocol):
 
 class RedisBackend:
     """Redis, or Valkey."""
+
+    name = "redis"
 
     def __init__(self, folder: Path) -> None:
         self._server = Valkey(folder)

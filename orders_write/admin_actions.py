@@ -24,7 +24,7 @@ from .commands import (
     SetCreditLimit,
     ShipOrder,
 )
-from .exceptions import NotFound, WriteError
+from .exceptions import NotFound
 from .forms import LARGEST_QTY, CancelForm, DeliverForm, ShipForm
 from .handlers import handle
 from .requests import Outcome, Request, token_of
@@ -98,14 +98,13 @@ def _ask(
 
 def _run(request: HttpRequest, row: Model, command: Command) -> Outcome | None:
     """Run one command; tell a refusal, or return what it led to."""
-    refusal: WriteError | None
     try:
         outcome = handle(Request(command=command, actor=f"user:{request.user.pk}", now=timezone.now()))
-        refusal = outcome.refusal
     except NotFound as error:
-        refusal = error
-    if refusal is not None:
-        messages.error(request, f"{row}: {refusal.message}")
+        messages.error(request, f"{row}: {error.message}")
+        return None
+    if outcome.refusal is not None:
+        messages.error(request, f"{row}: {outcome.refusal.message}")
         return None
     return outcome
 

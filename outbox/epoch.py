@@ -1,6 +1,7 @@
 """The epoch of the log: tokens of another history, restored or copied, must not be believed."""
 
 import time
+from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -33,16 +34,21 @@ def current_epoch() -> UUID:
 
 
 def _looked_up() -> UUID:
-    epoch: UUID | None
     with connection.cursor() as cursor:
+        return look_up(cursor)
+
+
+def look_up(cursor: Any) -> UUID:
+    """Read the epoch on any connection to the database, Django's or psycopg's; renew it if the history is another."""
+    epoch: UUID | None
+    cursor.execute(KNOWN)
+    (epoch,) = cursor.fetchone()
+    if epoch is None:
+        cursor.execute(CURRENT)
+        system_identifier, timeline, log_oid = cursor.fetchone()
+        names = {"system_identifier": system_identifier, "timeline": timeline, "log_oid": log_oid}
+        cursor.execute(RENEW, names)
         cursor.execute(KNOWN)
         (epoch,) = cursor.fetchone()
-        if epoch is None:
-            cursor.execute(CURRENT)
-            system_identifier, timeline, log_oid = cursor.fetchone()
-            names = {"system_identifier": system_identifier, "timeline": timeline, "log_oid": log_oid}
-            cursor.execute(RENEW, names)
-            cursor.execute(KNOWN)
-            (epoch,) = cursor.fetchone()
     assert epoch is not None
     return epoch

@@ -18,6 +18,7 @@ import psycopg
 from outbox import actions
 from outbox.changes import MOVE as ANNOUNCE
 from outbox.connection import connect, one_value
+from outbox.epoch import look_up
 from outbox.folding import hold
 from outbox.publishers import breaker, lanes, loop
 
@@ -97,7 +98,7 @@ def unfinished(work: Work) -> Generation | None:
     is_usable = (
         build.source_generation == record.live_source(work.connection, work.mirror.read_model)
         and store.is_trusted()
-        and store.holds(build.generation)
+        and store.holds(build.generation, _history(work))
     )
     if not is_usable:
         record.change(work.connection, work.mirror.subscriber, build.generation, "retired")
@@ -116,6 +117,7 @@ def begin(work: Work) -> Generation:
     source = record.live_source(connection, mirror.read_model)
     if source is None:
         raise NoSource(read_model=mirror.read_model)
+    _clear_the_place(work)
     with connection.transaction():
         connection.execute(record.DURABLE)
         hold(connection, mirror.read_model, source)
@@ -123,13 +125,22 @@ def begin(work: Work) -> Generation:
         record.add_publisher(connection, mirror, DOCUMENTS[mirror.read_model].payload_key, position)
         generation = record.add(connection, mirror, source)
         empty = Source(DOCUMENTS[mirror.read_model], source).empty(connection)
-        mirror.store.begin(generation, empty)  # before anybody can write to it
+        mirror.store.begin(generation, empty, _history(work))  # before anybody can write to it
     connection.execute(ANNOUNCE)
     return next(one for one in _generations(work) if one.generation == generation)
 
 
+def _clear_the_place(work: Work) -> None:
+    """Delete what the store has under the next number: of a mirror that was dropped, or a restored database's future."""
+    number = max((one.generation for one in _generations(work)), default=0) + 1
+    work.mirror.store.drop(number, lambda: False)
+
+
 def give_up_lost(work: Work) -> bool:
-    """Show nothing, and feed nothing, where the store has lost what it held, or the source was dropped."""
+    """Show nothing, and feed nothing, where the store has lost what it held, or holds what is no longer true.
+
+    That is so when the source was dropped, or the database was restored to an earlier moment.
+    """
     live = record.one_in_state(_generations(work), "live")
     if live is None:
         return False
@@ -137,7 +148,7 @@ def give_up_lost(work: Work) -> bool:
     has_source = (
         record.source_position(work.connection, work.mirror.read_model, live.source_generation) is not None
     )
-    if has_source and store.is_trusted() and store.holds(live.generation):
+    if has_source and store.is_trusted() and store.holds(live.generation, _history(work)):
         return False
     store.hide()
     record.change(work.connection, work.mirror.subscriber, live.generation, "retired")
@@ -222,6 +233,12 @@ def drop_retired(work: Work) -> int:
             if not work.is_stopping():
                 record.forget(work.connection, work.mirror.subscriber, one.generation)
     return dropped
+
+
+def _history(work: Work) -> str:
+    """Name the history of the log: in a database that was restored, versions mean something else."""
+    with work.connection.cursor() as cursor:
+        return str(look_up(cursor))
 
 
 def _generations(work: Work) -> list[Generation]:

@@ -17,6 +17,8 @@ from typing import Any
 from django.conf import settings
 from prometheus_client import Counter
 
+from outbox.epoch import current_epoch
+
 from ..answering import note_position
 from . import postgres
 from .breaker import Breaker
@@ -68,7 +70,7 @@ class Chosen:
         if not self.breaker.lets_pass():
             raise StoreUnavailable("the store has just failed")
         try:
-            found = self.store.answer(key, user_id)
+            found = self.store.answer(key, user_id, str(current_epoch()))
         except NotADocument:
             self.breaker.succeed()
             raise

@@ -44,10 +44,10 @@ class Held:
 class Answering(Protocol):
     """What a query needs of a store."""
 
-    def answer(self, key: int, user_id: int | None) -> tuple[str | None, int]:
+    def answer(self, key: int, user_id: int | None, history: str) -> tuple[str | None, int]:
         """Answer the document's text and version; no text where there is none, or another customer's.
 
-        Raises StoreUnavailable.
+        Raises StoreUnavailable, also for documents of another history of the log than the one that is named.
         """
 
 
@@ -56,7 +56,7 @@ class DocumentStore(Answering, Protocol):
 
     longest_call_seconds: float
 
-    def begin(self, generation: int, empty: str | None) -> None:
+    def begin(self, generation: int, empty: str | None, history: str) -> None:
         """Make a generation that can be written; `empty` is the answer where there is no document."""
 
     def write(
@@ -70,8 +70,8 @@ class DocumentStore(Answering, Protocol):
         `expected` names versions, by key, that may be overwritten although they are not older. Raises GenerationLost.
         """
 
-    def holds(self, generation: int) -> bool:
-        """Say whether the store holds this generation, in the form that today's code writes."""
+    def holds(self, generation: int, history: str) -> bool:
+        """Say whether the store holds this generation of this history, in the form that today's code writes."""
 
     def show(self, generation: int) -> None:
         """Let readers see this generation from now on, all at once, and trust the store. Raises GenerationLost."""

@@ -55,10 +55,10 @@ class Store:
             for name in ("redis_read", "redis_write", "redis_show")
         )
 
-    def answer(self, key: int, user_id: int | None) -> tuple[str | None, int]:
+    def answer(self, key: int, user_id: int | None, history: str) -> tuple[str | None, int]:
         """Answer the document's text and version; no text where there is none, or another customer's."""
         with _as_unavailable():
-            found = self._readers.evalsha(self._read.sha, 1, self._name, self._documents.form, key)
+            found = self._readers.evalsha(self._read.sha, 1, self._name, self._documents.form, key, history)
         if found is None:
             raise StoreUnavailable("the store shows no generation")
         try:
@@ -72,9 +72,10 @@ class Store:
             return None, version
         return text, version
 
-    def begin(self, generation: int, empty: str | None) -> None:
+    def begin(self, generation: int, empty: str | None, history: str) -> None:
         """Make a generation that can be written; `empty` is the answer where there is no document."""
-        about: dict[Any, Any] = {"form": self._documents.form} | ({} if empty is None else {"empty": empty})
+        about: dict[Any, Any] = {"form": self._documents.form, "history": history}
+        about |= {} if empty is None else {"empty": empty}
         with _as_unavailable():
             self._writers.script_load(self._write.text)
             self._writers.hset(self._about(generation), mapping=about)
@@ -102,11 +103,11 @@ class Store:
         said = self._documents.form, one.version, expected, one.text or "", owner
         pipeline.evalsha(self._write.sha, 2, *keys, *said)
 
-    def holds(self, generation: int) -> bool:
-        """Say whether the store holds this generation, in the form that today's code writes."""
+    def holds(self, generation: int, history: str) -> bool:
+        """Say whether the store holds this generation of this history, in the form that today's code writes."""
         with _as_unavailable():
-            form = self._writers.hget(self._about(generation), "form")
-        return bool(form == self._documents.form.encode())
+            about = self._writers.hmget(self._about(generation), "form", "history")
+        return bool(about == [self._documents.form.encode(), history.encode()])
 
     def show(self, generation: int) -> None:
         """Let readers see this generation from now on, all at once, and trust the store. Raises GenerationLost."""

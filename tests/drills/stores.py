@@ -17,6 +17,7 @@ AWAY_SECONDS = 3.0
 ROWS = 50
 SETTLED_SECONDS = 60.0
 USER = "SELECT user_id FROM read_user_dashboard ORDER BY orders DESC LIMIT 1"
+EPOCH = "SELECT epoch::text FROM log_epoch"
 LIVE = "SELECT projection, max(generation) FROM mirror_generations WHERE state = 'live' GROUP BY 1"
 FOLLOWED = """
 SELECT count(*) FROM mirror_generations AS mirror JOIN projection_generations AS source USING (projection)
@@ -74,11 +75,12 @@ def _store(stage: Stage, name: str) -> Store:
 def _reader(stage: Stage) -> Watcher:
     """Read one customer's dashboard all the time: a version that goes back is wrong, unless PostgreSQL must answer."""
     store, ((user_id,),) = _store(stage, "user_dashboard"), stage.product.rows(USER)
+    ((history,),) = stage.product.rows(EPOCH)
     newest = [0]
 
     def ask() -> tuple[Any, ...]:
         try:
-            text, version = store.answer(user_id, None)
+            text, version = store.answer(user_id, None, history)
         except StoreUnavailable:
             return (newest[0],)
         before, newest[0] = newest[0], max(newest[0], version)

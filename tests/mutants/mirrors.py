@@ -22,10 +22,10 @@ Patch = pytest.MonkeyPatch
 Mutant = Callable[[Patch], AbstractContextManager[None] | None]
 
 
-def _script(patch: Patch, old: str, new: str) -> None:
+def _script(patch: Patch, old: str, new: str, of: str = "redis_write") -> None:
     def changed(name: str, mirror: str) -> Any:
         script = original(name, mirror)
-        if name == "redis_write":
+        if name == of:
             assert old in script.text
             script.text = script.text.replace(old, new)
             script.sha = redis.sha1(script.text.encode(), usedforsecurity=False).hexdigest()
@@ -91,15 +91,19 @@ def what_the_store_refuses_is_forgotten(patch: Patch) -> None:
 
 
 def a_server_that_was_restarted_is_believed(patch: Patch) -> None:
-    def answer(self: redis.Store, key: int, user_id: int | None) -> tuple[str | None, int]:
+    def answer(self: redis.Store, key: int, user_id: int | None, history: str) -> tuple[str | None, int]:
         try:
             self._readers.script_load(self._read.text)
         except redis.RedisError as error:
             raise StoreUnavailable from error
-        return original(self, key, user_id)
+        return original(self, key, user_id, history)
 
     original = redis.Store.answer
     patch.setattr(redis.Store, "answer", answer)
+
+
+def documents_of_any_history_are_read(patch: Patch) -> None:
+    _script(patch, "or about[3] ~= ARGV[3]", "", of="redis_read")
 
 
 def the_owner_is_not_asked(patch: Patch) -> None:

@@ -346,6 +346,7 @@ MIRRORS = [
         ("mirrors.a_build_is_shown_when_it_is_copied", "G6", "the new generation is older than the old one"),
         ("mirrors.what_the_store_refuses_is_forgotten", "G1", "the checkpoint passes what a cut connection lost"),
         ("mirrors.a_server_that_was_restarted_is_believed", "G5", "a server that lost its last seconds is read"),
+        ("mirrors.documents_of_any_history_are_read", "G5", "after a restore, the store's future is read"),
         ("mirrors.the_owner_is_not_asked", "G10", "a number opens any order in the store"),
         ("mirrors.every_reader_tries_the_store", "G4", "a silent store slows every read"),
     ),

@@ -16,6 +16,7 @@ from orders_read.rebuild.swapping import swap
 from orders_read.stores import choice
 from orders_read.stores.choice import noted_stores
 from orders_read.stores.documents import DOCUMENTS
+from outbox import epoch
 from outbox.connection import connect
 from outbox.delivery import drain
 from outbox.publishers.loop import PublisherLoop
@@ -127,6 +128,7 @@ def shop(database: None, server: Backend, settings: Settings) -> Iterator[Mirror
     settings.OUTBOX = settings.OUTBOX | {"PUBLISHER_FIRST_PAUSE_SECONDS": 60}
     server.revive()
     server.empty()
+    epoch._known.clear()  # of an earlier test
     shop = Mirrored(server, settings)
     shop.happen()
     yield shop

@@ -11,6 +11,7 @@ from orders_read.mirrors.building import mirror_of
 from orders_read.stores import choice
 from orders_read.stores.contract import Document
 from orders_read.stores.documents import DOCUMENTS
+from outbox import epoch
 from tests.orders_read.test_check_answers import answers, check, failure  # noqa: F401 – a fixture
 from tests.orders_write.shop import rows
 
@@ -22,6 +23,7 @@ def mirrored_answers(answers: Path, server: Backend, settings: Settings) -> Path
     """Give a small shop, its answers, and mirrors of both read models."""
     server.revive()
     server.empty()
+    epoch._known.clear()  # of an earlier test
     choice._chosen.cache_clear()
     settings.READ_STORES = {name: server.options(FALLBACK=False) for name in DOCUMENTS}
     for name in DOCUMENTS:
@@ -39,7 +41,7 @@ def test_answers_are_equal_from_every_store(mirrored_answers: Path, settings: Se
 def test_a_document_that_differs_is_an_answer_that_differs(mirrored_answers: Path) -> None:
     mirror = mirror_of("user_dashboard")
     ((user_id, version),) = rows("SELECT user_id, row_version FROM read_user_dashboard")
-    text, _ = mirror.store.answer(user_id, None)
+    text, _ = mirror.store.answer(user_id, None, str(epoch.current_epoch()))
     assert text is not None
     forged = orjson.dumps(orjson.loads(text) | {"spent": "8.0000"}).decode()
     generation = mirror.store.shown()

@@ -32,6 +32,7 @@ MUTANTS: list[tuple[Mutant, Callable[..., None], tuple[str, ...]]] = [
         partial(test_mirrors.comes_back_after_a_kill, with_data=True),
         (),
     ),
+    (mutants.documents_of_any_history_are_read, test_mirrors.builds_anew_after_a_restore, ()),
     (mutants.the_owner_is_not_asked, Mirrored.is_equal, ()),
     (mutants.every_reader_tries_the_store, test_fallback.a_silent_store_slows_one_read, ("way",)),
 ]

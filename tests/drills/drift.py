@@ -3,11 +3,11 @@
 import json
 import time
 
-from tests.drills.rebuilds import RATE, _fill
+from tests.drills.rebuilds import RATE, fill
 from tests.drills.stage import Stage
 
 ROWS = 50
-# For each table what somebody's hand might do to some rows of it: %s tables are generation 1.
+# For each table what somebody's hand might do to some rows of it.
 CHANGES = {
     "order_details": "UPDATE {table} SET document = document - 'total' WHERE order_id IN ({some})",
     "order_search": "UPDATE {table} SET total = total + 1 WHERE order_id IN ({some})",
@@ -23,16 +23,21 @@ KEYS = {"user_dashboard": "user_id", "daily_revenue": "country", "daily_orders":
 
 
 def drift(seconds: float) -> int:
-    """Plant drift in every table while commands go on, find all of it, repair it, find nothing more."""
+    """Plant drift in every table, find all of it, repair it, and find nothing more while commands go on.
+
+    Nothing goes on while it is planted and found: a later event of an order would mend its rows before.
+    """
     with Stage() as stage:
-        _fill(stage, seconds)
+        fill(stage, seconds)
+        accepted = stage.stop_commands()
+        stage.wait_until_quiet()
         planted = sum(_plant(stage, table) for table in CHANGES)
         began = time.monotonic()
         found = _verify(stage, "--repair")
         took = time.monotonic() - began
-        accepted = stage.stop_commands()
-        stage.wait_until_quiet()
+        stage.start_commands(RATE)
         left = _verify(stage)
+        accepted += stage.stop_commands()
     is_sound = (
         found["rows_different"] == found["rows_repaired"] == planted > 0 and left["rows_different"] == 0
     )

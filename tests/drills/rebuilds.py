@@ -44,7 +44,7 @@ def rebuild(seconds: float) -> int:
     """Rebuild every read model under load, with kills at random points; at least once each, and for so long."""
     chance = random.Random()
     with Stage() as stage:
-        _fill(stage, seconds)
+        fill(stage, seconds)
         names = [name for (name,) in stage.product.rows(PROJECTIONS)]
         readers, kills, rebuilds, failures = watchers(stage), 0, 0, []
         with watched(readers):
@@ -67,7 +67,7 @@ def rebuild(seconds: float) -> int:
 def rollback(seconds: float) -> int:
     """Rebuild, roll back and go forward again under load."""
     with Stage() as stage:
-        _fill(stage, seconds)
+        fill(stage, seconds)
         readers, failures, moves = watchers(stage), [], 0
         with watched(readers):
             for (name,) in stage.product.rows(PROJECTIONS):
@@ -79,7 +79,8 @@ def rollback(seconds: float) -> int:
         return _verdict(stage, readers, failures, f"{accepted} commands, {moves} swaps")
 
 
-def _fill(stage: Stage, seconds: float) -> None:
+def fill(stage: Stage, seconds: float) -> None:
+    """Let commands go on for so long, and at least until the log has some events."""
     stage.start_commands(RATE)
     time.sleep(seconds)
     while not stage.product.rows("SELECT FROM event_log WHERE position >= %s LIMIT 1", LEAST_EVENTS):
@@ -110,16 +111,17 @@ def _verdict(stage: Stage, readers: Sequence[Watcher], failures: Sequence[Any], 
     stage.wait_until_quiet()
     verified = stage.manage("verify_projection", "--all")
     wrong = [text for one in readers for text in one.wrong]
-    reads, longest = sum(one.reads for one in readers), max(one.longest_seconds for one in readers)
+    took = sorted(seconds for one in readers for seconds in one.seconds)
     for text in [
         *failures,
         *wrong[:20],
         *([verified.stdout + verified.stderr] if verified.returncode else []),
     ]:
         print(text)
-    is_sound = not failures and not wrong and verified.returncode == 0 and reads > 0
+    is_sound = not failures and not wrong and verified.returncode == 0 and bool(took)
     print(
-        f"{'sound' if is_sound else 'WRONG'}: {figures}; {reads:,} reads, {len(wrong)} of them wrong, the longest took "
-        f"{longest * 1000:.0f} ms; verification {'equal' if verified.returncode == 0 else 'DIFFERENT'}"
+        f"{'sound' if is_sound else 'WRONG'}: {figures}; {len(took):,} reads, {len(wrong)} of them wrong, p50 "
+        f"{took[len(took) // 2] * 1000:.1f}, p99 {took[len(took) * 99 // 100] * 1000:.1f}, longest {took[-1] * 1000:.0f} ms; "
+        f"verification {'equal' if verified.returncode == 0 else 'DIFFERENT'}"
     )
     return 0 if is_sound else 1

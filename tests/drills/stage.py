@@ -116,9 +116,8 @@ class Watcher:
 
     def __init__(self, name: str, ask: Callable[[], tuple[Any, ...]], is_wrong: Callable[..., bool]) -> None:
         self.name, self._ask, self._is_wrong = name, ask, is_wrong
-        self.reads = 0
         self.wrong: list[str] = []
-        self.longest_seconds = 0.0
+        self.seconds: list[float] = []
 
     def run(self, stopping: threading.Event) -> None:
         """Ask until told to stop."""
@@ -126,8 +125,7 @@ class Watcher:
         while not stopping.is_set():
             began = time.perf_counter()
             answer = self._ask()
-            self.longest_seconds = max(self.longest_seconds, time.perf_counter() - began)
-            self.reads += 1
+            self.seconds.append(time.perf_counter() - began)
             if self._is_wrong(before, answer):
                 self.wrong.append(f"{self.name}: {answer} after {before}")
             before = answer

@@ -8,7 +8,7 @@ from typing import Any
 from orders_read.stores.contract import StoreUnavailable
 from orders_read.stores.documents import DOCUMENTS
 from orders_read.stores.redis import Store
-from tests.drills.rebuilds import RATE, _fill
+from tests.drills.rebuilds import RATE, fill
 from tests.drills.stage import Stage, Watcher, watched
 from tests.torture.servers import manage, wait_until
 
@@ -31,7 +31,7 @@ def stores(seconds: float) -> int:
     stage.product.environment["READ_STORES_IN_REDIS"] = ",".join(DOCUMENTS)  # type: ignore[index]
     with stage:
         stage.product.children.add("publishers", *manage("run_publishers"))
-        _fill(stage, seconds)
+        fill(stage, seconds)
         failures = [*_all(stage, "rebuild_mirror")]
         reader = _reader(stage)
         with watched([reader]):

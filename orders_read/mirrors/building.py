@@ -131,7 +131,7 @@ def begin(work: Work) -> Generation:
 
 
 def _clear_the_place(work: Work) -> None:
-    """Delete what the store has under the next number: of a mirror that was dropped, or a restored database's future."""
+    """Delete what the store has under the next number: of a mirror that was dropped, or of a restored database."""
     number = max((one.generation for one in _generations(work)), default=0) + 1
     work.mirror.store.drop(number, lambda: False)
 

@@ -47,7 +47,7 @@ def stores(seconds: float) -> int:
     is_sound = (
         not failures
         and not reader.wrong
-        and reader.reads > 0
+        and reader.seconds
         and clean["documents_different"] == left["documents_different"] == 0
         and found["documents_different"] == found["documents_repaired"] == planted > 0
     )
@@ -55,7 +55,8 @@ def stores(seconds: float) -> int:
         print(text)
     print(
         f"{'sound' if is_sound else 'WRONG'}: {accepted} commands at {RATE}/s, the store killed {KILLS} times and "
-        f"built anew, {len(DOCUMENTS)} sources swapped; {reader.reads:,} reads, {len(reader.wrong)} of them older; "
+        f"built anew, {len(DOCUMENTS)} sources swapped; {len(reader.seconds):,} reads, {len(reader.wrong)} of them older, the "
+        f"longest took {max(reader.seconds) * 1000:.0f} ms; "
         f"{clean['documents_compared']:,} documents compared, {clean['documents_different']} differ; {planted} changed "
         f"by hand, {found['documents_different']} found, {found['documents_repaired']} repaired, "
         f"{left['documents_different']} differ afterwards"

@@ -174,6 +174,8 @@ OUTBOX = {
         "outbox.publishers.sweeping.sweep_deliveries": 600,
         **({"orders_read.mirrors.keeping.keep_mirrors": 1} if READ_STORES else {}),
         "orders_read.jobs.ask_for_refresh": 15,
+        "orders_read.keeping.verify_slowly": 20,
+        "orders_read.keeping.drop_expired": 300,
     },
 }
 

@@ -1,5 +1,7 @@
 """What keeps a subscriber, and what a person does next, in words."""
 
+from collections.abc import Iterator
+
 from .lag import Lag, Look, Status
 
 START_WORKER = (
@@ -34,6 +36,15 @@ def describe(lag: Lag, trouble: Status) -> str:
             return f"is {lag.seconds_behind:.1f} s behind; its SLA allows {lag.sla_seconds:g} s"
         case _:
             return trouble.text
+
+
+def notes(lag: Lag) -> Iterator[str]:
+    """Say what is no trouble of delivery but should be known: rows that differ, a generation of other code."""
+    if lag.rows_different:
+        found = f"{counted(lag.rows_different, 'row')} differed when verified at {lag.verified_position}"
+        yield f"{found}: `manage.py verify_projection {lag.subscriber}`"
+    if lag.version_note:
+        yield lag.version_note
 
 
 def next_step(look: Look) -> str:

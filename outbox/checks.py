@@ -11,16 +11,22 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Remark
 from django.db import ProgrammingError, connection
+from django.db.backends.utils import CursorWrapper
 from django.utils.module_loading import import_string
 
 from .doctor.registry import find_unknown_slas
 from .doctor.server import find_settings
 from .options import Options
 from .subscribers import Projection, Table
+from .versions import difference
 
 NUMBERS = [field.name.upper() for field in fields(Options) if field.type in (int, float)]
 JSON_SERIALIZER = "rq.serializers.JSONSerializer"
 MOST_BELL_SECONDS = 0.05
+
+LIVE = """
+SELECT projection, generation, version, statements_hash FROM projection_generations WHERE state = 'live' ORDER BY 1
+"""
 
 
 @register("outbox")
@@ -53,8 +59,18 @@ def check_database(
         return []
     with connection.cursor() as cursor, suppress(ProgrammingError):  # the tables are not made yet
         found = [*find_settings(cursor), *find_unknown_slas(cursor)]
-        return [Remark(one.what, hint=one.mend, id=one.id) for one in found]
+        remarks = [Remark(one.what, hint=one.mend, id=one.id) for one in found]
+        return [*remarks, *_versions(cursor)]
     return []
+
+
+def _versions(cursor: CursorWrapper) -> Iterator[CheckMessage]:
+    """Find live generations that the code of today would not build."""
+    cursor.execute(LIVE)
+    for projection, *generation in cursor.fetchall():
+        said, _, hint = difference(projection, *generation).partition(": ")
+        if said:
+            yield Remark(f"The live generation of {projection!r} {said}.", hint=f"{hint}.", id="outbox.W002")
 
 
 def _names(given: dict[str, Any]) -> Iterator[CheckMessage]:

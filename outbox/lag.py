@@ -14,6 +14,7 @@ from .heartbeats import ALIVE_SECONDS, PUBLISHERS
 from .options import options
 from .statements import statement
 from .subscribers import projections
+from .versions import difference
 
 LAG = statement("lag").format(alive_seconds=ALIVE_SECONDS, publishers=PUBLISHERS)
 # A look must not hang behind somebody's lock: whoever looks wants to know at once. Of small tables that were never
@@ -65,7 +66,9 @@ class Lag:
     `events_behind` counts messages in the outbox too; `seconds_behind` is the age of the oldest undelivered event;
     `still_seconds` is for how long work has waited without an advance of the checkpoint. `attempts` have failed since
     the last success of a subscriber that stops as a whole; `is_put_off` says that the next is not due yet. `waiting`
-    and `parked` count the open dead letters; `paused` is the reason of a pause, or empty.
+    and `parked` count the open dead letters; `paused` is the reason of a pause, or empty. `version_note` says how code
+    and generation differ, or is empty. Of the last verification of the generation: its position, how long ago it was
+    (None when there was none), and how many of the rows that differed nobody has repaired.
     """
 
     kind: str
@@ -85,6 +88,11 @@ class Lag:
     waiting: int = 0
     parked: int = 0
     paused: str = ""
+    version: int = 0
+    version_note: str = ""
+    verified_position: int | None = None
+    verified_seconds: float | None = None
+    rows_different: int = 0
 
     @property
     def troubles(self) -> tuple[Status, ...]:
@@ -188,7 +196,11 @@ def _read(cursor: Any) -> list[dict[str, Any]]:
 
 def _lag(row: dict[str, Any]) -> Lag:
     own = {name: value for name, value in row.items() if name == "head" or name not in OF_ALL}
-    return Lag(**own, sla_seconds=sla_seconds(row["subscriber"]))
+    digest = own.pop("statements_hash")
+    note = ""
+    if row["kind"] == "projection" and row["state"] == "live":
+        note = difference(row["subscriber"], row["generation"], row["version"], digest)
+    return Lag(**own, version_note=note, sla_seconds=sla_seconds(row["subscriber"]))
 
 
 def _missing(subscriber: str) -> Lag:

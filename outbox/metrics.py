@@ -83,6 +83,7 @@ def _of_subscribers(lags: Sequence[Lag]) -> Iterator[Metric]:
     for lag in lags:
         paused.add_metric(_labels(lag), int(bool(lag.paused)))
     yield paused
+    yield from _verifications([lag for lag in lags if lag.verified_position is not None])
     yield _breakers([lag for lag in lags if lag.kind == "publisher"])
 
 
@@ -96,6 +97,18 @@ def _dead_letters(lags: Sequence[Lag]) -> Metric:
         metric.add_metric([lag.subscriber, str(lag.generation), "waiting"], lag.waiting)
         metric.add_metric([lag.subscriber, str(lag.generation), "parked"], lag.parked)
     return metric
+
+
+def _verifications(lags: Sequence[Lag]) -> Iterator[Metric]:
+    yield _each(
+        "outbox_verified_position", "Where the last verification compared.", lags, "verified_position"
+    )
+    yield _each(
+        "outbox_verified_seconds", "Time since the last verification ended.", lags, "verified_seconds"
+    )
+    yield _each(
+        "outbox_rows_different", "Rows that it found to differ, not repaired.", lags, "rows_different"
+    )
 
 
 def _breakers(publishers: Sequence[Lag]) -> Metric:

@@ -10,17 +10,17 @@ WITH head AS MATERIALIZED (
      WHERE kind <> '{publishers}'
 ), fed AS (
     SELECT 'projection' AS kind, projection AS subscriber, generation, state, projection AS checkpoint,
-           0::bigint AS from_position, created_at
+           0::bigint AS from_position, created_at, version, statements_hash
       FROM projection_generations
      UNION ALL
     SELECT 'publisher', subscriber, 1, 'live', subscriber || ' ' || partition || '/' || partitions, from_position,
-           created_at
+           created_at, 0, ''
       FROM publishers, generate_series(0, partitions - 1) AS partition
      WHERE is_enabled
 ), standing AS MATERIALIZED (
     SELECT DISTINCT ON (fed.subscriber, fed.generation) kind, fed.subscriber, fed.generation, state,
            coalesce(newest.to_position, fed.from_position) AS position,
-           coalesce(newest.created_at, fed.created_at) AS moved_at
+           coalesce(newest.created_at, fed.created_at) AS moved_at, version, statements_hash
       FROM fed
       LEFT JOIN LATERAL (
            SELECT to_position, created_at FROM checkpoints
@@ -41,12 +41,20 @@ SELECT head.position AS head, messages, workers, silent_seconds, kind, aged.subs
             ELSE extract(epoch FROM clock_timestamp() - greatest(aged.oldest, moved_at)) END::float8 AS still_seconds,
        coalesce(attempts, 0) AS attempts, coalesce(error_type || ': ' || error_message, '') AS error,
        coalesce(extract(epoch FROM clock_timestamp() - first_failed_at), 0)::float8 AS failing_seconds,
-       coalesce(next_attempt_at > clock_timestamp(), false) AS is_put_off, letters.waiting, letters.parked, coalesce(reason, '') AS paused
+       coalesce(next_attempt_at > clock_timestamp(), false) AS is_put_off, letters.waiting, letters.parked, coalesce(reason, '') AS paused,
+       coalesce(version, 0) AS version, coalesce(statements_hash, '') AS statements_hash, verified.position AS verified_position,
+       extract(epoch FROM clock_timestamp() - verified.finished_at)::float8 AS verified_seconds,
+       coalesce(verified.rows_different - verified.rows_repaired, 0) AS rows_different
   FROM head CROSS JOIN waiting CROSS JOIN beats
   LEFT JOIN aged ON true
   LEFT JOIN delivery_failures AS failure
          ON failure.subscriber = aged.subscriber AND failure.generation = aged.generation
   LEFT JOIN paused_subscribers AS pause ON pause.subscriber = aged.subscriber
+  LEFT JOIN LATERAL (
+       SELECT position, finished_at, rows_different, rows_repaired FROM projection_verifications AS verification
+        WHERE verification.projection = aged.subscriber AND verification.generation = aged.generation
+          AND aged.kind = 'projection' AND verification.finished_at IS NOT NULL
+        ORDER BY verification_id DESC LIMIT 1) AS verified ON true
   LEFT JOIN LATERAL (
        SELECT count(*) FILTER (WHERE letter.state = 'waiting') AS waiting,
               count(*) FILTER (WHERE letter.state = 'parked') AS parked

@@ -38,6 +38,7 @@ FIELDS = {
     "kind", "subscriber", "generation", "state", "position", "head", "events_behind", "seconds_behind", "still_seconds",
     "sla_seconds", "attempts", "error", "failing_seconds", "is_put_off",
     "waiting", "parked", "paused", "status", "troubles",
+    "version", "version_note", "verified_position", "verified_seconds", "rows_different",
 }  # fmt: skip
 REPORT = {
     "status", "exit_code", "log_head", "outbox_messages", "workers", "silent_seconds", "next", "subscribers",

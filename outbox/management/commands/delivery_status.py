@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, ProgrammingError, connection
 
-from outbox.advice import counted, describe, next_step, title
+from outbox.advice import counted, describe, next_step, notes, title
 from outbox.exceptions import TablesAreLocked
 from outbox.lag import Lag, Look, Status, look
 
@@ -105,6 +105,7 @@ def _json(found: Look, indent: int | None) -> str:
             | {
                 "position": str(lag.position),
                 "head": str(lag.head),
+                "verified_position": None if lag.verified_position is None else str(lag.verified_position),
             }  # beyond 2^53 a number would not be exact
             | {"status": lag.status.name.lower(), "troubles": [one.name.lower() for one in lag.troubles]}
             for lag in found.subscribers
@@ -134,7 +135,7 @@ def _lines(lag: Lag) -> list[str]:
         lag.status.text,
     )
     told = [one for one in lag.troubles if one is not Status.BEHIND or Status.STALLED not in lag.troubles]
-    return [row, *(f"    {describe(lag, trouble)}" for trouble in told)]
+    return [row, *(f"    {line}" for line in [*(describe(lag, trouble) for trouble in told), *notes(lag)])]
 
 
 def _sum(found: Look) -> str:

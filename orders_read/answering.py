@@ -36,6 +36,7 @@ class Positions:
     def __init__(self, read_models: Sequence[str]) -> None:
         self.read_models = ", ".join(quote(name) for name in read_models)
         self.seen: list[int] = []
+        self.only_here: set[str] = set()
 
 
 @contextmanager
@@ -54,6 +55,19 @@ def note_position(position: int) -> None:
     positions = _noted.get()
     if positions is not None:
         positions.seen.append(position)
+
+
+def require_database(read_model: str) -> None:
+    """Let no other store answer within: what was judged to be new enough are the tables here."""
+    positions = _noted.get()
+    if positions is not None:
+        positions.only_here.add(read_model)
+
+
+def requires_database(read_model: str) -> bool:
+    """Say whether another store's answer could be older than what was judged."""
+    positions = _noted.get()
+    return positions is not None and read_model in positions.only_here
 
 
 def ask(statement: str, parameters: Mapping[str, Any]) -> str | None:

@@ -19,7 +19,7 @@ from prometheus_client import Counter
 
 from outbox.epoch import current_epoch
 
-from ..answering import note_position
+from ..answering import note_position, requires_database
 from . import postgres
 from .breaker import Breaker
 from .contract import DocumentStore, NotADocument, StoreUnavailable
@@ -95,6 +95,9 @@ def answer(read_model: str, key: int, user_id: int | None = None) -> str | None:
         if not found.falls_back:
             raise ReadStoreUnavailable from error
         FALLBACKS.labels(read_model, found.name).inc()
+        _note("postgres; fallback")
+        return _database(read_model).answer(key, user_id)
+    if requires_database(read_model):
         _note("postgres; fallback")
         return _database(read_model).answer(key, user_id)
     _note(found.name)

@@ -351,6 +351,10 @@ READING = [
 
 MIRRORS = [
     _killed_by(
+        "orders_read/stores/test_fallback.py::test_who_believes_a_store_that_has_just_come_back_is_caught",
+        ("a store is believed when it comes back", "G5", "judged by PostgreSQL, answered by a store that is behind"),
+    ),
+    _killed_by(
         "orders_read/stores/test_mutants.py::test_the_mutant_dies",
         ("mirrors.versions_are_not_compared", "G3", "a late writer puts an older document over a newer one"),
         (

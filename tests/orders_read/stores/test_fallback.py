@@ -140,6 +140,39 @@ def test_a_read_with_a_token_waits_for_postgresql_while_that_answers(
     assert position_of_store("order_details") is None
 
 
+def a_store_that_comes_back_behind_is_not_believed(
+    mirrored: Mirrored, clerk: CheckedClient, order: str, way: Way
+) -> None:
+    way.is_silent = True
+    clerk.get(order)
+    way.is_silent = False
+    mirrored.happen()
+    headers = {
+        "HTTP_CONSISTENCY_TOKEN": clerk.get("/api/v1/orders")["Consistency-Token"],
+        "HTTP_PREFER": "wait=0",
+    }
+    for one in choice.all_chosen():
+        one.breaker._closed_until = 0.0  # the next read is the trial
+    assert clerk.get(order, **headers)["Read-Store"] == "postgres; fallback"
+    assert clerk.get(order, **headers).status_code == 503
+    mirrored.serve()
+    assert clerk.get(order, **headers)["Read-Store"] == mirrored.backend.name
+
+
+def test_a_store_that_comes_back_behind_what_a_token_demands_is_not_believed(
+    mirrored: Mirrored, clerk: CheckedClient, order: str, way: Way
+) -> None:
+    a_store_that_comes_back_behind_is_not_believed(mirrored, clerk, order, way)
+
+
+def test_who_believes_a_store_that_has_just_come_back_is_caught(
+    mirrored: Mirrored, clerk: CheckedClient, order: str, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "requires_database", lambda _: False)
+    with pytest.raises(AssertionError):
+        a_store_that_comes_back_behind_is_not_believed(mirrored, clerk, order, way)
+
+
 def test_what_was_seen_in_a_store_is_seen_in_every_other_read_model(
     mirrored: Mirrored, clerk: CheckedClient, order: str
 ) -> None:

@@ -166,6 +166,7 @@ def _serve(port: int) -> int:
             "--log-level=warning", "--no-control-socket",
         ],
         "worker": _manage("rqworker", "delivery", "--worker-class=outbox.worker.DeliveryWorker", "--verbosity=0"),
+        "work": _manage("rqworker", "work", "--verbosity=0"),
         "publishers": _manage("run_publishers"),
     }  # fmt: skip
 

@@ -24,7 +24,8 @@ WITH standing AS (
 )
 SELECT position, EXISTS (SELECT FROM paused_subscribers AS pause WHERE pause.subscriber = standing.subscriber),
        coalesce(extract(epoch FROM clock_timestamp() - (
-           SELECT recorded_at FROM event_log AS event WHERE event.position = standing.position + 1)), 0)::float8
+           SELECT recorded_at FROM event_log AS event WHERE event.position = standing.position + 1)), 0)::float8,
+       EXISTS (SELECT FROM delivery_failures AS failure WHERE failure.subscriber = standing.subscriber)
   FROM standing
 """
 
@@ -41,7 +42,8 @@ class StorePosition:
 def position_of_store(read_model: str) -> StorePosition | None:
     """Say where the store stands that answers for a read model; None where PostgreSQL does.
 
-    It does too while the store is away or holds nothing yet, if it may: then its own position is what counts.
+    It does too while the store is away, from readers or from the mirror, or holds nothing yet, if it may: then its own
+    position is what counts.
     """
     found = chosen(read_model)
     if found is None:
@@ -52,4 +54,10 @@ def position_of_store(read_model: str) -> StorePosition | None:
     with connection.cursor() as cursor:
         cursor.execute(STANDING, [found.subscriber])
         row = cursor.fetchone()
-    return StorePosition(*row) if row else None
+    if row is None:
+        return None
+    *standing, is_failing = row
+    if found.falls_back and is_failing:
+        require_database(read_model)  # or who shows tokens would wait for as long as the mirror does
+        return None
+    return StorePosition(*standing)

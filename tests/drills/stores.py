@@ -55,8 +55,9 @@ def stores(seconds: float) -> int:
         print(text)
     print(
         f"{'sound' if is_sound else 'WRONG'}: {accepted} commands at {RATE}/s, the store killed {KILLS} times and "
-        f"built anew, {len(DOCUMENTS)} sources swapped; {len(reader.seconds):,} reads, {len(reader.wrong)} of them older, the "
-        f"longest took {max(reader.seconds) * 1000:.0f} ms; "
+        f"built anew, {len(DOCUMENTS)} sources swapped; "
+        f"{len(reader.seconds):,} reads, {len(reader.wrong)} of them older, the longest took "
+        f"{max(reader.seconds) * 1000:.0f} ms; "
         f"{clean['documents_compared']:,} documents compared, {clean['documents_different']} differ; {planted} changed "
         f"by hand, {found['documents_different']} found, {found['documents_repaired']} repaired, "
         f"{left['documents_different']} differ afterwards"

@@ -173,6 +173,17 @@ def test_who_believes_a_store_that_has_just_come_back_is_caught(
         a_store_that_comes_back_behind_is_not_believed(mirrored, clerk, order, way)
 
 
+def test_a_token_that_the_mirror_cannot_reach_is_answered_by_postgresql(
+    mirrored: Mirrored, clerk: CheckedClient, order: str
+) -> None:
+    mirrored.backend.kill()
+    mirrored.happen()
+    mirrored.serve()
+    token = clerk.get("/api/v1/orders")["Consistency-Token"]
+    response = clerk.get(order, HTTP_CONSISTENCY_TOKEN=token, HTTP_PREFER="wait=0")
+    assert response["Read-Store"] == "postgres; fallback"
+
+
 def test_what_was_seen_in_a_store_is_seen_in_every_other_read_model(
     mirrored: Mirrored, clerk: CheckedClient, order: str
 ) -> None:

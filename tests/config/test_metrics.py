@@ -15,8 +15,8 @@ pytestmark = pytest.mark.usefixtures("database")
 
 # Tables of delivery, and of who asks; none of the shop's.
 OF_DELIVERY = {
-    "event_log", "outbox", "checkpoints", "projection_generations", "projection_verifications", "publishers", "dead_letters", "delivery_failures",
-    "paused_subscribers", "delivery_workers",
+    "event_log", "outbox", "checkpoints", "projection_generations", "projection_verifications", "publishers",
+    "dead_letters", "delivery_failures", "paused_subscribers", "delivery_workers",
 }  # fmt: skip
 
 

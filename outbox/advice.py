@@ -51,7 +51,7 @@ def next_step(look: Look) -> str:
     """Say what to do about the worst trouble of all."""
     if look.status is Status.NOT_RUNNING:
         return START_WORKER
-    worst = [lag for lag in look.subscribers if lag.status is look.status and lag.state != "building"]
+    worst = [lag for lag in look.subscribers if lag.status is look.status and lag.is_shown]
     return _step(look.status, worst[0]) if worst else "nothing."
 
 

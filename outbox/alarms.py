@@ -144,7 +144,7 @@ def _troubles(found: Look) -> Troubles:
     return {
         (title(lag), trouble.name.lower()): describe(lag, trouble)
         for lag in found.subscribers
-        if lag.state != "building"
+        if lag.is_shown
         for trouble in lag.troubles
         if _rings(lag, trouble)
     }

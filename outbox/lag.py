@@ -95,6 +95,11 @@ class Lag:
     rows_different: int = 0
 
     @property
+    def is_shown(self) -> bool:
+        """Tell whether somebody reads it: not one that is being built, or kept for a roll-back alone."""
+        return self.state not in ("building", "kept")
+
+    @property
     def troubles(self) -> tuple[Status, ...]:
         """List all that is not as it should be; a pause explains everything but dead letters and missing tables."""
         return tuple(self._troubles())
@@ -138,8 +143,8 @@ class Look:
 
     @property
     def status(self) -> Status:
-        """Sum up: the worst status of those that live delivery feeds, and whether anybody feeds them."""
-        fed = [lag for lag in self.subscribers if lag.state != "building"]
+        """Sum up: the worst status of those that somebody reads, and whether anybody feeds them."""
+        fed = [lag for lag in self.subscribers if lag.is_shown]
         worst = max((lag.status for lag in fed), default=Status.OK)
         is_fed = any(lag.state != "missing" for lag in fed)
         return Status.NOT_RUNNING if is_fed and not self.workers else worst

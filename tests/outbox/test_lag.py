@@ -275,10 +275,11 @@ def test_a_pause_does_not_hide_what_waits_for_a_person(world: World) -> None:
     assert the_lag().status is Status.PARKED
 
 
-def test_a_generation_that_is_being_built_is_shown_but_does_not_count(
-    world: World, heart: Heartbeat, subscribe: Subscribe
+@pytest.mark.parametrize("state", ["building", "kept"])
+def test_a_generation_that_nobody_reads_is_listed_but_does_not_count(
+    world: World, heart: Heartbeat, subscribe: Subscribe, state: str
 ) -> None:
-    subscribe(seen(), generation=2, state="building")
+    subscribe(seen(), generation=2, state=state)
     world.ask(PARK, "seen", 2, 1, "parked")
 
     assert [(lag.generation, lag.status) for lag in lags()] == [(1, Status.OK), (2, Status.PARKED)]

@@ -16,8 +16,9 @@ from django.utils.module_loading import import_string
 
 from .doctor.registry import find_unknown_slas
 from .doctor.server import find_settings
-from .options import Options
+from .options import Options, options
 from .subscribers import Projection, Table
+from .upcasters import NAME, UNFIT, gaps, names
 from .versions import difference
 
 NUMBERS = [field.name.upper() for field in fields(Options) if field.type in (int, float)]
@@ -40,6 +41,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
         *_numbers(given),
         *_alarms(given),
         *_chores(given),
+        *_upcasters(given),
         *_queue(given),
         *_serializers(),
         *_database(),
@@ -60,7 +62,7 @@ def check_database(
     with connection.cursor() as cursor, suppress(ProgrammingError):  # the tables are not made yet
         found = [*find_settings(cursor), *find_unknown_slas(cursor)]
         remarks = [Remark(one.what, hint=one.mend, id=one.id) for one in found]
-        return [*remarks, *_versions(cursor)]
+        return [*remarks, *_versions(cursor), *_functions(cursor)]
     return []
 
 
@@ -71,6 +73,15 @@ def _versions(cursor: CursorWrapper) -> Iterator[CheckMessage]:
         said, _, hint = difference(projection, *generation).partition(": ")
         if said:
             yield Remark(f"The live generation of {projection!r} {said}.", hint=f"{hint}.", id="outbox.W002")
+
+
+def _functions(cursor: CursorWrapper) -> Iterator[CheckMessage]:
+    """Find upcasters that the database does not have, or that may answer otherwise the next time."""
+    cursor.execute(UNFIT, [names(options().upcasters)])
+    for (name,) in cursor.fetchall():
+        what = f"The database has no IMMUTABLE function {name}(jsonb) that returns jsonb."
+        hint = "`manage.py migrate`, or write a migration that creates it, before the code that needs it is deployed."
+        yield Remark(what, hint=hint, id="outbox.W003")
 
 
 def _names(given: dict[str, Any]) -> Iterator[CheckMessage]:
@@ -131,6 +142,25 @@ def _chores(given: dict[str, Any]) -> Iterator[CheckMessage]:
         if is_wrong:
             hint = "Give the dotted path of a function that takes a connection and a function which says when to stop."
             yield Error(f"The chore {path!r} is no function.", hint=hint, id="outbox.E032")
+
+
+def _upcasters(given: dict[str, Any]) -> Iterator[CheckMessage]:
+    chains = given.get("UPCASTERS", {})
+    form = "OUTBOX['UPCASTERS'] = {'OrderPlaced': {1: 'upcast_order_placed_1'}}"
+    if not isinstance(chains, dict) or not all(isinstance(chain, dict) for chain in chains.values()):
+        yield Error(f"OUTBOX['UPCASTERS'] is {chains!r}.", hint=form, id="outbox.E040")
+        return
+    for event_type, chain in chains.items():
+        for version, name in chain.items():
+            if not isinstance(version, int) or not isinstance(name, str) or not NAME.fullmatch(name):
+                what = f"The upcaster {name!r} of {event_type} version {version!r} names no function."
+                yield Error(what, hint=form, id="outbox.E041")
+                return
+    with suppress(ImportError):  # the path is told of elsewhere
+        newest = import_string(given["EVENTS"]) if given.get("EVENTS") else {}
+        hint = "Name a function for every version but today's, so that each event can be read as it is today."
+        for gap in gaps(chains, newest):
+            yield Error(f"OUTBOX['UPCASTERS']: {gap}.", hint=hint, id="outbox.E042")
 
 
 def _queue(given: dict[str, Any]) -> Iterator[CheckMessage]:

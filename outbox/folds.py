@@ -11,10 +11,11 @@ import psycopg
 
 from .exceptions import StaleCheckpoint
 from .subscribers import Projection, table_name
+from .upcasters import read_as_today
 
 BATCH = """WITH batch AS MATERIALIZED (
-SELECT position, message_id, event_type, schema_version, aggregate_type, aggregate_id, aggregate_version, payload,
-       metadata, occurred_at, recorded_at{personal}
+SELECT position, message_id, event_type, {schema_version} AS schema_version, aggregate_type, aggregate_id,
+       aggregate_version, {payload} AS payload, metadata, occurred_at, recorded_at{personal}
   FROM event_log
  WHERE {which})
 """
@@ -110,7 +111,9 @@ def _over(which: str, text: str, table: str, generation: int) -> str:
     named = re.sub(r"\{table:(\w+)\}", lambda other: f'"{table_name(other[1], generation)}"', text)
     named = named.replace("{table}", f'"{table}"')
     personal = PERSONAL if re.search(r"\bpersonal\b", text) else ""
-    return BATCH.format(personal=personal, which=which) + named
+    payload, schema_version = read_as_today()
+    head = BATCH.format(personal=personal, which=which, payload=payload, schema_version=schema_version)
+    return head + named
 
 
 def stored_form(projection: Projection, generation: int) -> tuple[str, str]:

@@ -1,9 +1,18 @@
 """Read the event log: its head, what comes after a position, what happened to one aggregate."""
 
+from typing import Any
+
 from django.db import connection
 from django.db.models import Max
 
 from .models import LoggedEvent
+from .upcasters import read_as_today
+
+EVENTS = """
+SELECT position, message_id, event_id, event_type, {schema_version} AS schema_version, aggregate_type, aggregate_id,
+       aggregate_version, {payload} AS payload, metadata, occurred_at, recorded_at
+  FROM event_log WHERE {which}
+"""
 
 POSITION_OF = """
 SELECT (SELECT position FROM event_log WHERE message_id = %(message_id)s AND position > %(after)s LIMIT 1),
@@ -30,14 +39,28 @@ def head() -> int:
 
 
 def events_after(position: int, limit: int) -> list[LoggedEvent]:
-    """Read the next events after a position, in order."""
-    return list(LoggedEvent.objects.filter(position__gt=position).order_by("position")[:limit])
+    """Read the next events after a position, in order, in today's form."""
+    return _events("position > %s ORDER BY position LIMIT %s", [position, limit])
 
 
 def aggregate_events(aggregate_type: str, aggregate_id: int) -> list[LoggedEvent]:
-    """Read all events of one aggregate, in the order of their versions."""
-    events = LoggedEvent.objects.filter(aggregate_type=aggregate_type, aggregate_id=aggregate_id)
-    return list(events.order_by("aggregate_version"))
+    """Read all events of one aggregate, in the order of their versions, in today's form."""
+    which = "aggregate_type = %s AND aggregate_id = %s ORDER BY aggregate_version"
+    return _events(which, [aggregate_type, aggregate_id])
+
+
+def event_at(position: int) -> LoggedEvent:
+    """Read one event in today's form; raises LoggedEvent.DoesNotExist."""
+    found = _events("position = %s", [position])
+    if not found:
+        raise LoggedEvent.DoesNotExist(position)
+    return found[0]
+
+
+def _events(which: str, parameters: list[Any]) -> list[LoggedEvent]:
+    payload, schema_version = read_as_today()
+    statement = EVENTS.format(payload=payload, schema_version=schema_version, which=which)
+    return list(LoggedEvent.objects.raw(statement, parameters))
 
 
 def position_of(message_id: int, after: int = 0) -> int | None:

@@ -16,9 +16,10 @@ class Options:
     `stall_seconds`; `sla_seconds` says for each subscriber, or as `default`, how old an undelivered event may be.
     `alarm_hook` is the dotted path of a function that takes an `Alarm`.
 
-    `events` is the dotted path of a mapping from each known event type to its newest schema version. An event
-    that fails is tried `max_attempts` times in all; a subscriber that fails at more than `most_parked` aggregates
-    stops. A round may take `round_timeout_seconds`, a projection that is alone in its round longer:
+    `events` is the dotted path of a mapping from each known event type to its newest schema version; `upcasters`
+    names, for each type that has older ones, the SQL function that makes version n + 1 of version n. An event that
+    fails is tried `max_attempts` times in all; a subscriber that fails at more than `most_parked` aggregates stops. A
+    round may take `round_timeout_seconds`, a projection that is alone in its round longer:
     `statement_timeout_seconds`.
 
     `publishers` names the code of each kind of subscriber outside the database; `publisher_threads` are as many of
@@ -39,6 +40,7 @@ class Options:
     sla_seconds: Mapping[str, float] = field(default_factory=dict)
     alarm_hook: str = "outbox.alarms.log_alarm"
     events: str = ""
+    upcasters: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     max_attempts: int = 5
     most_parked: int = 100
     round_timeout_seconds: float = 3.0

@@ -18,6 +18,7 @@ from ..changes import announce
 from ..exceptions import LogIsPruned, PublishingFailed, UnknownSubscribers
 from ..models import LoggedEvent
 from ..subscribers import projections
+from ..upcasters import read_as_today
 from . import lanes, webhooks
 from .addresses import check_url
 from .contract import Event
@@ -38,7 +39,7 @@ UPDATE dead_letters SET state = 'skipped', next_attempt_at = NULL, settled_at = 
  WHERE subscriber = %s AND state IN ('waiting', 'parked')
 """
 PERSONAL = "SELECT data::text FROM event_personal WHERE event_id = %s"
-PAYLOAD = "SELECT payload::text FROM event_log WHERE position = %s"
+PAYLOAD = "SELECT ({payload})::text FROM event_log WHERE position = %s"
 
 
 def check_name(name: str) -> None:
@@ -197,7 +198,7 @@ def replay_delivery(actor: str, delivery: WebhookDelivery) -> Note:
     """Post the event of a delivery once more, now, whatever else waits; return what came of it."""
     if delivery.position is None:
         return ping(actor, delivery.subscriber)
-    event = _event(LoggedEvent.objects.get(position=delivery.position), delivery.subscriber)
+    event = _event(history.event_at(delivery.position), delivery.subscriber)
     return _send(actor, "replay_webhook_delivery", delivery.subscriber, event)
 
 
@@ -246,7 +247,7 @@ def _send(actor: str, action: str, name: str, event: Event) -> Note:
 
 def _event(logged: LoggedEvent, name: str) -> Event:
     with connection.cursor() as cursor:
-        cursor.execute(PAYLOAD, [logged.position])
+        cursor.execute(PAYLOAD.format(payload=read_as_today()[0]), [logged.position])
         (payload,) = cursor.fetchone()
         personal = None
         if WebhookEndpoint.objects.filter(subscriber=name, with_personal=True).exists():

@@ -11,6 +11,7 @@ from ..dead_letters import EventRef
 from ..exceptions import UnknownEvent
 from ..options import options
 from ..statements import statement
+from ..upcasters import read_as_today
 from .contract import Event, Target
 from .lanes import Lane
 
@@ -35,7 +36,7 @@ def next_chunk(
     end = min(head, position + MOST_POSITIONS)
     wishes = [list(target.event_types), target.with_personal]
     parameters = [position, end, lane.partition, lane.partitions, *wishes, lane.subscriber, MOST_EVENTS]
-    events = _events(psycopg.RawCursor(connection).execute(NEXT, parameters, prepare=True))
+    events = _events(psycopg.RawCursor(connection).execute(_as_today(NEXT), parameters, prepare=True))
     return Chunk(events, events[-1].position if len(events) == MOST_EVENTS else end)
 
 
@@ -45,7 +46,7 @@ def parked_events(
     """Read an event, and the next ones of its aggregate up to a position; the first is wanted in any case."""
     aggregate = [first.aggregate_type, first.aggregate_id, first.aggregate_version]
     parameters = [*aggregate, list(target.event_types), target.with_personal, up_to, MOST_EVENTS]
-    return _events(psycopg.RawCursor(connection).execute(PARKED, parameters))
+    return _events(psycopg.RawCursor(connection).execute(_as_today(PARKED), parameters))
 
 
 def refuse_unknown(event: Event) -> None:
@@ -54,6 +55,11 @@ def refuse_unknown(event: Event) -> None:
         newest = import_string(path).get(event.event_type, 0)
         if event.schema_version > newest:
             raise UnknownEvent(f"no code knows {event.event_type} in schema version {event.schema_version}")
+
+
+def _as_today(text: str) -> str:
+    payload, schema_version = read_as_today("event")
+    return text.format(payload=payload, schema_version=schema_version)
 
 
 def _events(rows: psycopg.RawCursor[Any]) -> list[Event]:

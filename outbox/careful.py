@@ -248,12 +248,17 @@ class CarefulDelivery:
     def _held(self, letter: DeadLetter, event: EventRef) -> tuple[GenerationKey, int]:
         """Hold a letter's generation and say where it stands, which is past the event.
 
-        Raises StaleCheckpoint when the generation is gone, or will come to the event yet and leave it out then.
+        Raises StaleCheckpoint when the generation is gone, or will come to the event yet and leave it out then; and
+        when the letter has been moved past the event: who begins an attempt and sleeps may come second.
         """
         who = (letter.subscriber, letter.generation)
         hold(self.connection, *who)
         row = psycopg.RawCursor(self.connection).execute(STATE, [*who, self._owner]).fetchone()
-        if row is None or row[1] < event.position:
+        if (
+            row is None
+            or row[1] < event.position
+            or not dead_letters.stands_at(self.connection, letter, event)
+        ):
             raise StaleCheckpoint(projection=letter.subscriber, generation=letter.generation)
         return GenerationKey(*who, row[0]), row[1]
 

@@ -44,6 +44,9 @@ UPDATE dead_letters
        attempts = 1
  WHERE dead_letter_id = $1::bigint
 """
+STANDS_AT = """
+SELECT FROM dead_letters WHERE dead_letter_id = $1::bigint AND position = $2::bigint AND state IN ('waiting', 'parked')
+"""
 STEP_OVER = statement("dead_letters_step_over")
 SETTLE = """
 UPDATE dead_letters SET state = $2::text, next_attempt_at = NULL, settled_at = clock_timestamp()
@@ -158,8 +161,9 @@ def fail_again(
     """Note a further failure of a letter's aggregate and return the letter's state.
 
     `letter` is as it was read before the attempt: that attempt counts once, whether it was begun with `begin_attempt`
-    or not. When the failing event is a later one, the letter moves to it and its attempts start anew. The pause
-    doubles from FIRST_PAUSE_SECONDS, less up to half by chance, unless the caller knows better.
+    or not. When the failing event is a later one, the letter moves to it and its attempts start anew; a letter that
+    another worker has moved past the event, or settled, stays, and the answer is `moved on`. The pause doubles from
+    FIRST_PAUSE_SECONDS, less up to half by chance, unless the caller knows better.
     """
     row = psycopg.RawCursor(connection).execute(
         FAIL_AGAIN,
@@ -175,8 +179,7 @@ def fail_again(
         ],
     )
     found = row.fetchone()
-    assert found is not None
-    return str(found[0])
+    return str(found[0]) if found else "moved on"
 
 
 def _said(failure: Failure) -> tuple[str, str, str]:
@@ -188,6 +191,14 @@ def event_at(connection: psycopg.Connection[Any], position: int) -> EventRef:
     row = psycopg.RawCursor(connection).execute(EVENT_AT, [position]).fetchone()
     assert row is not None
     return EventRef(*row)
+
+
+def stands_at(connection: psycopg.Connection[Any], letter: DeadLetter, event: EventRef) -> bool:
+    """Tell whether a letter is open and stands for this event still; ask under the lock that its movers hold."""
+    return (
+        psycopg.RawCursor(connection).execute(STANDS_AT, [letter.dead_letter_id, event.position]).rowcount
+        == 1
+    )
 
 
 def following(connection: psycopg.Connection[Any], event: EventRef, up_to: int) -> EventRef | None:

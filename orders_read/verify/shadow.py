@@ -47,6 +47,8 @@ SELECT coalesce(string_agg(
 """
 FREEZE = "SELECT pg_advisory_lock($1::int, hashtext($2::text || ' ' || $3::int))"
 UNFREEZE = "SELECT pg_advisory_unlock($1::int, hashtext($2::text || ' ' || $3::int))"
+# Who is stopped in between must not hold the live generation for ever.
+NO_REST, REST = "SET idle_session_timeout = '5s'", "RESET idle_session_timeout"
 SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 
 
@@ -135,6 +137,7 @@ class Shadow:
         """Hold the live generation, let the shadow take in the rest, open the reader's snapshot, let go."""
         live, shadow = self._keys()
         who = [DELIVERY_LOCK, self.projection, live.generation]
+        self.connection.execute(NO_REST)
         psycopg.RawCursor(self.connection).execute(FREEZE, who)
         try:
             if self._letters(live.generation) != self.verification.letters:
@@ -147,6 +150,7 @@ class Shadow:
         finally:
             if not self.connection.closed:
                 psycopg.RawCursor(self.connection).execute(UNFREEZE, who)
+                self.connection.execute(REST)
         return position
 
     def _take_in(self, live: GenerationKey, shadow: GenerationKey, up_to: int) -> None:

@@ -7,5 +7,6 @@ UPDATE dead_letters
        next_attempt_at = CASE WHEN $6::int < $7::int THEN clock_timestamp() + make_interval(secs => coalesce(
            $10::float8, least($8::float8 * 2 ^ least($6::int - 1, 30), $9::float8) * (1 - random() / 2))) END
   FROM event_log AS event
- WHERE dead_letter_id = $1::bigint AND event.position = $2::bigint
+ WHERE dead_letter_id = $1::bigint AND event.position = $2::bigint AND state IN ('waiting', 'parked')
+   AND dead_letters.position <= event.position  -- another worker may have moved it on meanwhile
 RETURNING state

@@ -121,7 +121,8 @@ def _verdict(stage: Stage, readers: Sequence[Watcher], failures: Sequence[Any], 
     is_sound = not failures and not wrong and verified.returncode == 0 and bool(took)
     print(
         f"{'sound' if is_sound else 'WRONG'}: {figures}; {len(took):,} reads, {len(wrong)} of them wrong, p50 "
-        f"{took[len(took) // 2] * 1000:.1f}, p99 {took[len(took) * 99 // 100] * 1000:.1f}, longest {took[-1] * 1000:.0f} ms; "
+        f"{took[len(took) // 2] * 1000:.1f}, p99 {took[len(took) * 99 // 100] * 1000:.1f}, "
+        f"longest {took[-1] * 1000:.0f} ms; "
         f"verification {'equal' if verified.returncode == 0 else 'DIFFERENT'}"
     )
     return 0 if is_sound else 1

@@ -5,9 +5,11 @@ from typing import Any
 import psycopg
 
 from outbox import dead_letters
-from outbox.careful import Attempt, CarefulDelivery
+from outbox.careful import STATE, Attempt, CarefulDelivery
 from outbox.dead_letters import DeadLetter, EventRef, Failure
 from outbox.failures import Patient
+from outbox.folding import hold
+from outbox.folds import GenerationKey
 
 
 class Dropper(CarefulDelivery):
@@ -59,3 +61,15 @@ class SkipsTheRest(CarefulDelivery):
     def _step_over(self, letter: DeadLetter) -> bool:
         dead_letters.step_over(self.connection, letter, None)
         return True
+
+
+class Sleepwalker(CarefulDelivery):
+    """Delivers what it once read a letter to stand for, whoever was there meanwhile."""
+
+    def _held(self, letter: DeadLetter, event: EventRef) -> tuple[GenerationKey, int]:
+        who = (letter.subscriber, letter.generation)
+        hold(self.connection, *who)
+        digest, position, *_ = (
+            psycopg.RawCursor(self.connection).execute(STATE, [*who, self._owner]).fetchone() or ()
+        )
+        return GenerationKey(*who, digest), position

@@ -140,6 +140,10 @@ DEAD_LETTERS = [
         ("careful.EarlyRetry", "G2", "a dead letter is settled before its event is folded"),
     ),
     _killed_by(
+        "outbox/test_careful.py::test_who_does_not_ask_where_the_letter_stands_is_caught",
+        ("careful.Sleepwalker", "G3", "who began an attempt and slept delivers again what another has delivered"),
+    ),
+    _killed_by(
         "outbox/test_careful.py::test_without_notes_an_event_that_kills_is_never_found",
         ("attempts that are not noted", "G9", "an event that kills the process is tried for ever"),
     ),
@@ -352,7 +356,11 @@ READING = [
 MIRRORS = [
     _killed_by(
         "orders_read/stores/test_fallback.py::test_who_believes_a_store_that_has_just_come_back_is_caught",
-        ("a store is believed when it comes back", "G5", "judged by PostgreSQL, answered by a store that is behind"),
+        (
+            "a store is believed when it comes back",
+            "G5",
+            "judged by PostgreSQL, answered by a store that is behind",
+        ),
     ),
     _killed_by(
         "orders_read/stores/test_mutants.py::test_the_mutant_dies",

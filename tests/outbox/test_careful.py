@@ -1,6 +1,7 @@
 """A poison event parks its aggregate, in order; all other aggregates, and all other projections, go on (G9)."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -11,6 +12,7 @@ from outbox import dead_letters
 from outbox.attempts import Attempts
 from outbox.careful import CarefulDelivery
 from outbox.delivery import Delivery
+from outbox.exceptions import StaleCheckpoint
 from tests.mutants import careful as mutants
 from tests.outbox.conftest import Subscribe
 from tests.outbox.guarantees import Broken, expect
@@ -296,6 +298,46 @@ def test_two_workers_do_not_both_retry_a_letter(fragile: World) -> None:
     (letter,) = dead_letters.due_to_projections(worker)
     assert dead_letters.begin_attempt(worker, letter)
     assert not dead_letters.begin_attempt(worker, letter)
+
+
+def delivers_once(world: World, make: MakeCareful) -> None:
+    """Check that who begins an attempt, sleeps, and comes second, delivers nothing again and moves nothing back."""
+    parks_the_aggregate(world, CarefulDelivery)
+    world.watcher.execute(MEND)
+    world.watcher.execute(DUE)
+    sleeper, other = make(world.worker()), make(world.worker())
+    (letter,) = dead_letters.due_to_projections(sleeper.connection)
+    assert dead_letters.begin_attempt(sleeper.connection, letter)
+    world.watcher.execute(DUE)
+    other.run_due()
+    with suppress(StaleCheckpoint):
+        sleeper._deliver(letter, letter.event)
+    expect(world.versions("fragile"), world.versions())
+
+
+def test_who_comes_second_delivers_nothing_again(fragile: World) -> None:
+    delivers_once(fragile, CarefulDelivery)
+
+
+def test_who_does_not_ask_where_the_letter_stands_is_caught(fragile: World) -> None:
+    with pytest.raises(Broken):
+        delivers_once(fragile, mutants.Sleepwalker)
+
+
+def test_a_late_failure_moves_no_letter_back(fragile: World) -> None:
+    fragile.commit((7, 1), event_type="Poison")
+    fragile.commit((7, 2))
+    deliver(fragile)
+    worker = fragile.worker()
+    (letter,) = dead_letters.open_letters(worker, "fragile", 1)
+    later = dead_letters.following(worker, letter.event, up_to=2)
+    assert later is not None
+    dead_letters.move_on(worker, letter, later)
+    assert dead_letters.fail_again(worker, letter, letter.event, letter.failure) == "moved on"
+    assert fragile.ask("SELECT position, attempts FROM dead_letters") == [(2, 1)]
+    dead_letters.settle(worker, letter, "delivered")
+    assert dead_letters.fail_again(worker, letter, later, letter.failure) == "moved on"
+    assert fragile.ask("SELECT state FROM dead_letters") == [("delivered",)]
 
 
 def test_a_kept_generation_has_dead_letters_of_its_own(fragile: World, subscribe: Subscribe) -> None:

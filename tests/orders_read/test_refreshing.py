@@ -27,6 +27,7 @@ from orders_write.commands import CancelOrder, CreditNoteLine, RecordCreditNote
 from outbox.connection import connect
 from outbox.delivery import drain
 from outbox.known_jobs import KnownJob
+from outbox.stopping import STOPPING
 from outbox.subscribers import projection
 from outbox.tokens import parse
 from tests.browsing import browser_of, read, staff_browser
@@ -40,6 +41,12 @@ pytestmark = pytest.mark.usefixtures("database")
 Connect = Callable[[], psycopg.Connection[Any]]
 VIEW = "shop_overview"
 DAYS_AGO = [timedelta(days) for days in (0, 3, 20)]
+
+
+@pytest.fixture(autouse=True)
+def _at_work() -> None:
+    """Be no process that comes to an end, whatever an earlier test has asked this one for."""
+    STOPPING.event.clear()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Run a rebuild from its beginning, or from where it was interrupted, to the swap."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -133,18 +133,23 @@ def _run(
         build.enter("ready")
         return Rebuilt(found, None)
     build.catch_up()
+
+    def write_down() -> None:
+        record.note(connection, replace(found, phase="swapped"))
+        told = {"generation": found.generation}
+        actions.record(connection, wishes.actor, "swap", projection.name, wishes.reason, **told)
+
     seconds = swap(
         connection,
         projection.name,
         found.generation,
         keep_hours=wishes.keep_hours,
         accept_parked=wishes.accepts_parked,
+        also=write_down,
     )
+    found.phase = "swapped"
     connection.execute(ANNOUNCE)
-    actions.record(
-        connection, wishes.actor, "swap", projection.name, wishes.reason, generation=found.generation
-    )
-    build.enter("swapped")
+    watch(found)
     return Rebuilt(found, seconds)
 
 

@@ -7,7 +7,7 @@ long as its definition is replaced; who reads it for longer makes us come again.
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -57,15 +57,19 @@ def swap(
     *,
     keep_hours: int,
     accept_parked: bool = False,
+    also: Callable[[], None] = lambda: None,
 ) -> float:
     """Show a generation in the place of the live one, which is kept for a while; return the seconds readers waited.
 
+    `also` is called in the same transaction, on the same connection, before the views change: to write down the swap.
     Raises EventsAreParked, and ReadersInTheWay when the views are read without a pause; then nothing has changed.
     """
     ends_at = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < ends_at:
         try:
-            return _swap(connection, projection, generation, keep_hours, accept_parked=accept_parked)
+            return _swap(
+                connection, projection, generation, keep_hours, accept_parked=accept_parked, also=also
+            )
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, StaleCheckpoint):
             time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 – so that two do not meet again and again
     raise ReadersInTheWay(projection=projection, seconds=PATIENCE_SECONDS)
@@ -78,6 +82,7 @@ def _swap(
     keep_hours: int,
     *,
     accept_parked: bool,
+    also: Callable[[], None],
 ) -> float:
     with connection.transaction():
         connection.execute(PATIENT)
@@ -88,6 +93,7 @@ def _swap(
         tables, parked = _take_in(connection, projection, generation, shown_position)
         if parked and not accept_parked:
             raise EventsAreParked(projection=projection, generation=generation, count=parked)
+        also()
         connection.execute(DURABLE)
         connection.execute(SHORT)
         began = time.monotonic()

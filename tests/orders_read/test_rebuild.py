@@ -205,6 +205,32 @@ def test_an_interrupted_rebuild_is_resumed_where_it_was(
     assert generations(shown) == [(1, "kept"), (2, "live")]
 
 
+def swap_and_die(*arguments: Any, **named: Any) -> float:
+    swapping.swap(*arguments, **named)
+    raise KeyboardInterrupt
+
+
+def test_a_swap_that_fails_leaves_a_rebuild_to_be_resumed_and_one_that_is_done_is_recorded_with_it(
+    shown: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(shown)
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(swapping, "_show", die)
+        rebuild(seen(), WISHES)
+    assert generations(shown) == [(1, "live"), (2, "building")]
+    assert shown.ask("SELECT phase FROM projection_rebuilds") == [("catching up",)]
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("orders_read.rebuild.run.swap", swap_and_die)
+        rebuild(seen(), Wishes(actor="shell:ada", resumes=True))
+    assert generations(shown) == [(1, "kept"), (2, "live")]
+    assert shown.ask("SELECT phase FROM projection_rebuilds") == [("swapped",)]
+
+
 def test_an_interrupted_rebuild_is_neither_begun_again_nor_forgotten(
     shown: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -183,8 +183,9 @@ class _Replay:
     def _step(self, position: int, before: Row, after: Row) -> Step:
         row = self.connection.execute(EVENT, [position]).fetchone()
         assert row is not None, "positions are dense"
-        *event, aggregate_type, aggregate_id, version = row
-        return Step(*event, f"{aggregate_type} {aggregate_id} v{version}", changes(before, after))
+        _, event_type, occurred_at, actor, aggregate_type, aggregate_id, version = row
+        aggregate = f"{aggregate_type} {aggregate_id} v{version}"
+        return Step(position, event_type, occurred_at, actor, aggregate, changes(before, after))
 
     def _scratch(self, stored: dict[str, str]) -> Fold:
         """Make an empty temporary table like a live one, and the fold that fills it."""

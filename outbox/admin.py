@@ -12,8 +12,21 @@ from .admin_actions import retry_letters, skip_letters
 from .models import DeadLetter, LoggedEvent, OperatorAction, OutboxMessage
 from .publishers.admin import WebhookDeliveryAdmin, WebhookEndpointAdmin
 from .read_only_admin import ReadOnlyAdmin
+from .standing_admin import (
+    CheckpointStandingAdmin,
+    GenerationStandingAdmin,
+    RebuildRecordAdmin,
+    VerificationRecordAdmin,
+)
 
-__all__ = ["WebhookDeliveryAdmin", "WebhookEndpointAdmin"]  # registered where they are
+__all__ = [  # registered where they are
+    "CheckpointStandingAdmin",
+    "GenerationStandingAdmin",
+    "RebuildRecordAdmin",
+    "VerificationRecordAdmin",
+    "WebhookDeliveryAdmin",
+    "WebhookEndpointAdmin",
+]
 
 
 class PositionPaginator(Paginator):  # type: ignore[type-arg]

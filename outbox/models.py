@@ -6,14 +6,19 @@ Their SQL is in the migrations, their writers are `append`, `relay` and `deliver
 from django.db import models
 
 from .publishers.models import PublisherRow, WebhookDelivery, WebhookEndpoint
+from .standing_models import CheckpointStanding, GenerationStanding, RebuildRecord, VerificationRecord
 
 __all__ = [
+    "CheckpointStanding",
     "DeadLetter",
     "Generation",
+    "GenerationStanding",
     "LoggedEvent",
     "OperatorAction",
     "OutboxMessage",
     "PublisherRow",
+    "RebuildRecord",
+    "VerificationRecord",
     "WebhookDelivery",
     "WebhookEndpoint",
 ]

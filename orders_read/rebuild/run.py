@@ -9,9 +9,11 @@ import psycopg
 from outbox import actions
 from outbox.changes import MOVE as ANNOUNCE
 from outbox.connection import connect
-from outbox.subscribers import Projection
+from outbox.subscribers import Projection, table_name
 
 from ..generations import drop_generation, generations
+from ..verify.comparing import differences
+from ..verify.meeting import meet, standing
 from ..verify.sampling import random_aggregates, sample_differs
 from . import record
 from .alone import alone
@@ -21,6 +23,9 @@ from .record import Rebuild
 from .swapping import swap
 
 SAMPLED_AGGREGATES = 200
+LIVE = (
+    "SELECT generation FROM projection_generations WHERE projection = %s AND version = %s AND state = 'live'"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +47,15 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What came of it: the record, and for how long the swap kept readers waiting (None when there was none)."""
+    """What came of it: the record, for how long the swap kept readers waiting, and how many rows the old one had wrong.
+
+    There is no waiting without a swap, and no comparison with a generation of another version, or one that left out
+    parked or skipped events.
+    """
 
     rebuild: Rebuild
     swap_seconds: float | None
+    rows_mended: int | None = None
 
 
 def rebuild(projection: Projection, wishes: Wishes, watch: Watch = lambda _: None) -> Rebuilt:
@@ -129,9 +139,10 @@ def _run(
     build = Build(connection, projection, found, wishes.batch_size, watch)
     for step in _steps(build, connection, projection):
         step()
+    mended = rows_that_differ(connection, projection, found.generation)
     if not wishes.swaps:
         build.enter("ready")
-        return Rebuilt(found, None)
+        return Rebuilt(found, None, mended)
     build.catch_up()
 
     def write_down() -> None:
@@ -150,7 +161,7 @@ def _run(
     found.phase = "swapped"
     connection.execute(ANNOUNCE)
     watch(found)
-    return Rebuilt(found, seconds)
+    return Rebuilt(found, seconds, mended)
 
 
 def _steps(
@@ -161,6 +172,24 @@ def _steps(
         check_sample(connection, projection, build.rebuild.generation)
 
     return build.fold_all, build.index, build.catch_up, verify
+
+
+def rows_that_differ(
+    connection: psycopg.Connection[Any], projection: Projection, generation: int
+) -> int | None:
+    """Count the rows in which the live generation differs from the new one at one position; None where it may."""
+    row = connection.execute(LIVE, [projection.name, projection.version]).fetchone()
+    if row is None:
+        return None
+    sides = [standing(connection, projection.name, one) for one in (row[0], generation)]
+    if any(has_left_out for _, _, _, has_left_out in sides):
+        return None
+    with connect(f"compare {projection.name}"[:63]) as reader, reader.transaction():
+        meet(connection, reader, projection.name, row[0], generation)
+        return sum(
+            len(differences(reader, name, table_name(name, row[0]), table_name(name, generation)))
+            for name in sides[0][2]
+        )
 
 
 def check_sample(connection: psycopg.Connection[Any], projection: Projection, generation: int) -> None:

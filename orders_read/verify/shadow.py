@@ -12,16 +12,17 @@ from typing import Any
 import psycopg
 
 from outbox.connection import connect, one_value, pipelined_transaction
-from outbox.folding import DELIVERY_LOCK, FOLDS, advance, hold, settle_down
+from outbox.folding import FOLDS, advance, hold, settle_down
 from outbox.folds import GenerationKey
 from outbox.options import options
 from outbox.subscribers import table_name
 
-from ..generations import create_shadow, drop_generation
+from ..generations import create_shadow, drop_generation, generations
 from ..mirrors.touching import touch
 from . import record
 from .comparing import Difference, differences
 from .exceptions import LettersMoved, NoLiveGeneration
+from .meeting import meet, standing
 from .record import Verification
 from .repairing import repair
 
@@ -29,15 +30,6 @@ ATTEMPTS = 5
 BULK = "SET statement_timeout = 0; SET work_mem = '128MB'"
 
 LIVE = "SELECT generation FROM projection_generations WHERE projection = %s AND state = 'live'"
-STANDING = """
-SELECT fed.statements_hash,
-       coalesce((SELECT to_position FROM checkpoints
-                  WHERE subscriber = fed.projection AND generation = fed.generation
-                  ORDER BY from_position DESC LIMIT 1), 0),
-       ARRAY(SELECT regexp_replace(stored ->> 'table', '^read_(.*)_g[0-9]+$', '\\1')
-               FROM jsonb_array_elements(fed.statements) AS stored)
-  FROM projection_generations AS fed WHERE projection = %s AND generation = %s
-"""
 # Which events were left out of the live generation, and are left out of the shadow.
 LETTERS = """
 SELECT coalesce(string_agg(
@@ -45,11 +37,6 @@ SELECT coalesce(string_agg(
   FROM dead_letters
  WHERE subscriber = %s AND generation = %s AND state IN ('waiting', 'parked', 'skipped')
 """
-FREEZE = "SELECT pg_advisory_lock($1::int, hashtext($2::text || ' ' || $3::int))"
-UNFREEZE = "SELECT pg_advisory_unlock($1::int, hashtext($2::text || ' ' || $3::int))"
-# Who is stopped in between must not hold the live generation for ever.
-NO_REST, REST = "SET idle_session_timeout = '5s'", "RESET idle_session_timeout"
-SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 
 
 @dataclass(slots=True)
@@ -119,7 +106,7 @@ class Shadow:
         if found is None:
             return None
         is_live = self._live() == found.generation
-        has_shadow = self.connection.execute(STANDING, [self.projection, found.shadow]).fetchone() is not None
+        has_shadow = found.shadow in dict(generations(self.connection.cursor(), self.projection))
         if is_live and has_shadow and found.letters == self._letters(found.generation):
             return found
         if has_shadow:
@@ -134,23 +121,11 @@ class Shadow:
             return record.begin(self.connection, self.projection, live, shadow, self._letters(live))
 
     def _freeze_and_take_snapshot(self, reader: psycopg.Connection[Any]) -> int:
-        """Hold the live generation, let the shadow take in the rest, open the reader's snapshot, let go."""
-        live, shadow = self._keys()
-        who = [DELIVERY_LOCK, self.projection, live.generation]
-        self.connection.execute(NO_REST)
-        psycopg.RawCursor(self.connection).execute(FREEZE, who)
-        try:
-            if self._letters(live.generation) != self.verification.letters:
-                raise LettersMoved(projection=self.projection)
-            position = self._position(live.generation)
-            with self.connection.transaction():
-                self._take_in(live, shadow, position)
-            reader.execute(SNAPSHOT)
-            reader.execute(STANDING, [self.projection, live.generation])
-        finally:
-            if not self.connection.closed:
-                psycopg.RawCursor(self.connection).execute(UNFREEZE, who)
-                self.connection.execute(REST)
+        """Let both stand at one position in the reader's snapshot, unless dead letters were settled meanwhile."""
+        live, shadow = self.verification.generation, self.verification.shadow
+        position = meet(self.connection, reader, self.projection, live, shadow)
+        if self._letters(live, reader) != self.verification.letters:
+            raise LettersMoved(projection=self.projection)
         return position
 
     def _take_in(self, live: GenerationKey, shadow: GenerationKey, up_to: int) -> None:
@@ -177,24 +152,18 @@ class Shadow:
         return found, rows
 
     def _keys(self) -> tuple[GenerationKey, GenerationKey]:
-        keys = [
-            GenerationKey(self.projection, generation, self._standing(generation)[0])
+        live, shadow = (
+            standing(self.connection, self.projection, generation)[0]
             for generation in (self.verification.generation, self.verification.shadow)
-        ]
-        FOLDS.load(self.connection, keys)
-        return keys[0], keys[1]
+        )
+        FOLDS.load(self.connection, [live, shadow])
+        return live, shadow
 
     def _position(self, generation: int) -> int:
-        return self._standing(generation)[1]
+        return standing(self.connection, self.projection, generation)[1]
 
     def _tables(self) -> list[str]:
-        return self._standing(self.verification.generation)[2]
-
-    def _standing(self, generation: int) -> tuple[str, int, list[str]]:
-        row = self.connection.execute(STANDING, [self.projection, generation]).fetchone()
-        if row is None:
-            raise LettersMoved(projection=self.projection)
-        return row[0], row[1], row[2]
+        return standing(self.connection, self.projection, self.verification.generation)[2]
 
     def _live(self) -> int:
         row = self.connection.execute(LIVE, [self.projection]).fetchone()
@@ -202,5 +171,7 @@ class Shadow:
             raise NoLiveGeneration(projection=self.projection)
         return int(row[0])
 
-    def _letters(self, generation: int) -> str:
-        return str(one_value(self.connection.execute(LETTERS, [self.projection, generation])))
+    def _letters(self, generation: int, connection: psycopg.Connection[Any] | None = None) -> str:
+        """Tell the dead letters of a generation that count, as the connection sees them."""
+        asked = (connection or self.connection).execute(LETTERS, [self.projection, generation])
+        return str(one_value(asked))

@@ -4,7 +4,8 @@ from typing import Any
 
 import psycopg
 
-from orders_read.verify.shadow import SNAPSHOT, Budget, Shadow
+from orders_read.verify.meeting import SNAPSHOT
+from orders_read.verify.shadow import Budget, Shadow
 
 
 class HastyShadow(Shadow):

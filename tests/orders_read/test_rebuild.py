@@ -81,6 +81,15 @@ def test_a_rebuild_shows_the_same_rows_from_new_tables_and_keeps_the_old(shown: 
     assert shown.versions("seen", 1) == shown.versions("seen", 2) == view(shown)
 
 
+def test_a_rebuild_tells_how_many_rows_were_wrong_before(shown: World) -> None:
+    fill(shown)
+    shown.watcher.execute("UPDATE read_seen_g1 SET versions = '{9}' WHERE aggregate_id < 4")
+    shown.watcher.execute("DELETE FROM read_seen_g1 WHERE aggregate_id = 10")
+    assert rebuild(seen(), WISHES).rows_mended == 4
+    assert rebuild(seen(), WISHES).rows_mended == 0
+    assert rebuild(replace(seen(), version=2), WISHES).rows_mended is None
+
+
 def test_small_batches_give_the_same(shown: World) -> None:
     fill(shown)
     rebuild(seen(), Wishes(actor="shell:ada", batch_size=7))
@@ -218,15 +227,17 @@ def test_a_swap_that_fails_leaves_a_rebuild_to_be_resumed_and_one_that_is_done_i
     def die(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(swapping, "_show", die)
-        rebuild(seen(), WISHES)
+        with pytest.raises(KeyboardInterrupt):
+            rebuild(seen(), WISHES)
     assert generations(shown) == [(1, "live"), (2, "building")]
     assert shown.ask("SELECT phase FROM projection_rebuilds") == [("catching up",)]
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr("orders_read.rebuild.run.swap", swap_and_die)
-        rebuild(seen(), Wishes(actor="shell:ada", resumes=True))
+        with pytest.raises(KeyboardInterrupt):
+            rebuild(seen(), Wishes(actor="shell:ada", resumes=True))
     assert generations(shown) == [(1, "kept"), (2, "live")]
     assert shown.ask("SELECT phase FROM projection_rebuilds") == [("swapped",)]
 

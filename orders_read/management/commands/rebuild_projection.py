@@ -149,13 +149,18 @@ def _watch(bars: Progress, name: str) -> Callable[[Rebuild], None]:
 def _outcome(outcome: Rebuilt | BaseException) -> tuple[int, str, dict[str, Any]]:
     """Give exit code, a sentence and the details of one rebuild."""
     match outcome:
-        case Rebuilt(rebuild, None):
+        case Rebuilt(rebuild, None, _):
             return 0, f"generation {rebuild.generation} is ready; --resume swaps it in.", _details(rebuild)
-        case Rebuilt(rebuild, float(seconds)):
+        case Rebuilt(rebuild, float(seconds), mended):
             text = (
                 f"generation {rebuild.generation} is live; its views changed within {seconds * 1000:.1f} ms."
             )
-            return 0, text, _details(rebuild) | {"swap_seconds": seconds}
+            told = {"swap_seconds": seconds, "rows_mended": mended}
+            return (
+                0,
+                text + (f" {mended:,} rows were wrong before." if mended else ""),
+                _details(rebuild) | told,
+            )
         case RebuildAtWork():
             return AT_WORK, str(outcome), {"error": str(outcome)}
         case RebuildCancelled():

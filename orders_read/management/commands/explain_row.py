@@ -17,9 +17,9 @@ LONGEST_VALUE = 70
 class Command(BaseCommand):
     help = (
         "Replay what made one row of a read model, event by event, and show what each changed. Where a row tells of "
-        "one aggregate, its events are read; elsewhere the whole log is folded, about twice, which takes as long as a "
-        "rebuild. Leaves nothing behind. Exit code: 0 the live row is what its events make of it, 1 refused, 3 it is "
-        "not."
+        "one aggregate, its events are read; elsewhere the log is folded, three times with --last 1, and more often "
+        "for a row that many events have touched. Leaves nothing behind. Exit code: 0 the live row is what its events "
+        "make of it, 1 refused, 3 it is not."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -141,7 +141,11 @@ DEAD_LETTERS = [
     ),
     _killed_by(
         "outbox/test_careful.py::test_who_does_not_ask_where_the_letter_stands_is_caught",
-        ("careful.Sleepwalker", "G3", "who began an attempt and slept delivers again what another has delivered"),
+        (
+            "careful.Sleepwalker",
+            "G3",
+            "who began an attempt and slept delivers again what another has delivered",
+        ),
     ),
     _killed_by(
         "outbox/test_careful.py::test_without_notes_an_event_that_kills_is_never_found",
@@ -353,6 +357,38 @@ READING = [
     ),
 ]
 
+VIEWS_AND_VERSIONS = [
+    _killed_by(
+        "orders_read/test_refreshing.py::test_who_refreshes_otherwise_is_caught",
+        ("refreshes.readers_wait", "ops", "the shop at a glance cannot be read while it is refreshed"),
+        ("refreshes.delivery_waits", "G2", "a refresh in progress delays every event"),
+        ("refreshes.several_at_once", "ops", "a slow refresh is begun again beside itself"),
+        ("refreshes.without_a_pause", "ops", "a slow refresh fills the day"),
+        ("refreshes.a_failure_costs_nothing", "ops", "a refresh that fails is begun again at once"),
+    ),
+    _killed_by(
+        "outbox/test_versions.py::test_who_compares_otherwise_is_caught",
+        ("versions.by_version_alone", "ops", "a mended fold that nobody applied is not told"),
+        ("versions.by_text_alone", "ops", "a version that was raised without another text is not told"),
+    ),
+    _killed_by(
+        "outbox/test_upcasters.py::test_who_forgets_it_is_caught",
+        ("upcasters.folds_forget", "G3", "folds read old events as they were written"),
+        ("upcasters.history_forgets", "ops", "Python reads old events as they were written"),
+        ("upcasters.publishers_forget", "G3", "webhooks tell old events as they were written"),
+        ("upcasters.replays_forget", "ops", "a webhook that is sent once more has another form"),
+        ("upcasters.one_step_is_enough", "G3", "an event two versions old comes one version further"),
+    ),
+    _killed_by(
+        "orders_read/test_keeping.py::test_who_verifies_without_a_pause_is_caught",
+        ("verification without a pause", "ops", "the continuous verification takes a core"),
+    ),
+    _killed_by(
+        "orders_read/test_explaining.py::test_who_looks_at_the_values_alone_is_caught",
+        ("an explanation by values alone", "ops", "what was changed and changed back is not explained"),
+    ),
+]
+
 MIRRORS = [
     _killed_by(
         "orders_read/stores/test_fallback.py::test_who_believes_a_store_that_has_just_come_back_is_caught",
@@ -423,6 +459,7 @@ TABLE: tuple[Mutant, ...] = tuple(
             OPERATIONS,
             WRITING,
             READING,
+            VIEWS_AND_VERSIONS,
             MIRRORS,
             TORTURES,
         )

@@ -7,7 +7,7 @@ ALONE := $(if $(shell command -v flock),flock .)
 INSTALL := $(ALONE) $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help run demo stop test lint coverage bench torture drill lock
+.PHONY: help run demo stop test lint coverage bench torture drill mutants lock
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -39,6 +39,9 @@ torture: .venv/dev.stamp ## kill what can be killed under load, then prove that 
 
 drill: .venv/dev.stamp ## break one thing under load and prove that a promise holds (NAME=rebuild|rollback|drift|tokens|stores MINUTES=3)
 	@$(BIN)/python -m tests.drills $(or $(NAME),tokens) $(if $(MINUTES),--minutes=$(MINUTES))
+
+mutants: .venv/dev.stamp ## seed every bug of the table, and show what it dies of
+	@$(BIN)/python -m tests.mutants
 
 lock: .venv/dev.stamp ## resolve requirements*.in into requirements*.txt, with hashes
 	@$(BIN)/pip-compile $(LOCK) --output-file=requirements.txt requirements.in

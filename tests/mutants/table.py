@@ -359,27 +359,6 @@ READING = [
         "orders_read/test_verify.py::test_who_compares_at_two_positions_is_caught",
         ("verifications.HastyShadow", "ops", "what arrives while rows are compared is taken for a drift"),
     ),
-    _killed_by(
-        "orders_read/test_refreshing.py::test_who_refreshes_otherwise_is_caught",
-        ("refreshes.readers_wait", "ops", "readers wait while a materialized view is refreshed"),
-        ("refreshes.delivery_waits", "G2", "events wait while a materialized view is refreshed"),
-        ("refreshes.several_at_once", "ops", "each worker refreshes"),
-        ("refreshes.without_a_pause", "ops", "a slow view is refreshed all day"),
-        ("refreshes.a_failure_costs_nothing", "ops", "a view that fails is refreshed all day"),
-    ),
-    _killed_by(
-        "outbox/test_upcasters.py::test_who_forgets_it_is_caught",
-        ("upcasters.folds_forget", "G3", "folds, retries and rebuilds read events as they were written"),
-        ("upcasters.history_forgets", "ops", "Python reads events as they were written"),
-        ("upcasters.publishers_forget", "ops", "publishers send events as they were written"),
-        ("upcasters.replays_forget", "ops", "a replayed webhook tells what was written"),
-        ("upcasters.one_step_is_enough", "G3", "an event is brought one version further, not to today's"),
-    ),
-    _killed_by(
-        "outbox/test_versions.py::test_who_compares_otherwise_is_caught",
-        ("versions.by_version_alone", "ops", "a mended fold is deployed and nobody is told to adopt it"),
-        ("versions.by_text_alone", "ops", "a new version is deployed and nobody is told to rebuild"),
-    ),
 ]
 
 VIEWS_AND_VERSIONS = [

@@ -119,6 +119,8 @@ class Lag:
         if self.paused:
             yield Status.PAUSED
             return
+        if self.state == "building":  # from the beginning of the log, at its own pace
+            return
         if self.seconds_behind > self.sla_seconds:
             yield Status.BEHIND
         if self.still_seconds > options().stall_seconds:

@@ -286,6 +286,19 @@ def test_a_generation_that_nobody_reads_is_listed_but_does_not_count(
     assert worst() is Status.OK
 
 
+def test_a_generation_that_is_built_from_the_beginning_is_not_late(
+    world: World, subscribe: Subscribe
+) -> None:
+    subscribe(seen(), generation=2, state="building")
+    world.commit((1, 1))
+    Delivery(world.worker()).drain()
+    world.watcher.execute("UPDATE projection_generations SET created_at = now() - interval '1 day'")
+
+    (building,) = [lag for lag in lags() if lag.state == "building"]
+
+    assert (building.events_behind, building.status) == (1, Status.OK)
+
+
 def test_a_projection_of_the_settings_without_tables_is_missed(
     world: World, heart: Heartbeat, settings: Settings
 ) -> None:

@@ -38,6 +38,7 @@ RELAY = f"""
 SELECT pid, client_port FROM pg_locks JOIN pg_stat_activity USING (pid)
  WHERE locktype = 'advisory' AND classid::bigint = {RELAY_LOCK} AND objid = 0 AND granted AND client_port IS NOT NULL
 """
+AGAIN_SECONDS = 0.25
 SESSIONS = """
 SELECT pid FROM pg_stat_activity
  WHERE datname = 'orders' AND backend_type = 'client backend' AND application_name <> 'torture' ORDER BY pid
@@ -82,7 +83,8 @@ class Nemesis(threading.Thread):
                 at, _, kind, act = heapq.heappop(self._agenda)
                 if self.stopping.wait(max(0.0, self.begins_at + at - time.time())):
                     break
-                self._fire(kind, act)
+                while not self._fire(kind, act) and not self.stopping.wait(AGAIN_SECONDS):
+                    pass
         except BaseException as error:  # noqa: BLE001 – the run must know
             self.failure = error
         finally:
@@ -95,20 +97,22 @@ class Nemesis(threading.Thread):
                 undo()
         self._undo.clear()
 
-    def _fire(self, kind: str, act: Callable[[], bool]) -> None:
+    def _fire(self, kind: str, act: Callable[[], bool]) -> bool:
+        """Do what a fault is; false when it found a server away, because of the fault before it, and comes again."""
         began = time.time()
         try:
             with self.children.lock:
                 has_fired = act()
         except AWAY as error:
-            has_fired = False
-            self.log.append(f"{kind} missed: {error}")
+            self.log.append(f"{kind or 'an end'} found nobody: {error}")
+            return not kind  # what was to end has ended with the server
         if kind:
             (self.fired if has_fired else self.missed)[kind] += 1
             self.log.append(
                 f"{began - self.begins_at:8.2f} s {kind} {'fired' if has_fired else 'missed'}"
                 f" in {time.time() - began:.2f} s"
             )
+        return True
 
     def _act(self, fault: Fault) -> Callable[[], bool]:
         return lambda: bool(getattr(self, fault.kind)(fault, Random(fault.aim)))

@@ -34,7 +34,10 @@ SELECT lane, 1, coalesce((SELECT max(to_position) FROM checkpoints WHERE checkpo
 OPEN_LETTERS = "SELECT * FROM dead_letters WHERE state IN ('waiting', 'parked')"
 SETTLED_LETTERS = "SELECT * FROM dead_letters WHERE state IN ('delivered', 'skipped')"
 STORED = "SELECT scope, key, status, body FROM idempotency_keys"
-READ_MODELS = "SELECT relname FROM pg_class WHERE relkind = 'v' AND relname LIKE 'read\\_%'"
+READ_MODELS = """
+SELECT DISTINCT regexp_replace(stored ->> 'table', '_g[0-9]+$', '') AS relname
+  FROM projection_generations, jsonb_array_elements(statements) AS stored WHERE state = 'live' ORDER BY 1
+"""
 DOCUMENT = "document"
 
 Row = dict[str, Any]

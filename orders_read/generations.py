@@ -52,6 +52,12 @@ WITH copied AS (
 SELECT regexp_replace(stored ->> 'table', '_g[0-9]+$', '_g' || %(live)s), stored ->> 'table'
   FROM copied, jsonb_array_elements(statements) AS stored
 """
+NEXT_NUMBER = """
+SELECT 1 + greatest(
+           (SELECT coalesce(max(generation), 0) FROM projection_generations WHERE projection = %(projection)s),
+           (SELECT coalesce(max(generation), 0) FROM projection_rebuilds WHERE projection = %(projection)s),
+           (SELECT coalesce(max(shadow), 0) FROM projection_verifications WHERE projection = %(projection)s))
+"""
 PRIMARY_KEY = """
 SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = to_regclass(%s) AND contype = 'p'
 """
@@ -97,7 +103,7 @@ def create_shadow(cursor: Cursor, projection: str, live: int) -> int:
     Raises LogIsPruned.
     """
     require_whole_log(cursor.connection)
-    shadow = max(number for number, _ in generations(cursor, projection)) + 1
+    shadow = next_number(cursor, projection)
     cursor.execute(COPY_GENERATION, {"projection": projection, "live": live, "shadow": shadow})
     for source, target in cursor.fetchall():
         cursor.execute(PRIMARY_KEY, [source])
@@ -148,6 +154,13 @@ def drop_generation(connection: psycopg.Connection[Any], projection: str, genera
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(PATIENT)
         drop_tables(cursor, projection, generation)
+
+
+def next_number(cursor: Cursor, projection: str) -> int:
+    """Choose a number that no generation of a projection ever had: records of old ones must not mean a new one."""
+    cursor.execute(NEXT_NUMBER, {"projection": projection})
+    (number,) = cursor.fetchone()
+    return int(number)
 
 
 def generations(cursor: Cursor, projection: str) -> list[tuple[int, str]]:

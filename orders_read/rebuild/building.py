@@ -17,7 +17,7 @@ from outbox.folds import GenerationKey
 from outbox.options import options
 from outbox.subscribers import Projection, table_name
 
-from ..generations import create_generation, generations, index_statements
+from ..generations import create_generation, index_statements, next_number
 from . import record
 from .exceptions import ColumnsDiffer, FoldsFail, RebuildCancelled
 from .record import Rebuild
@@ -171,7 +171,7 @@ def begin(connection: psycopg.Connection[Any], projection: Projection, actor: st
     Raises LogIsPruned, and ColumnsDiffer when the views could not show the new tables.
     """
     with connection.transaction(), connection.cursor() as cursor:
-        generation = max((number for number, _ in generations(cursor, projection.name)), default=0) + 1
+        generation = next_number(cursor, projection.name)
         create_generation(cursor, projection, generation, "building")
         for table in projection.tables:
             name = table_name(table.name, generation)

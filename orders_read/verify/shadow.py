@@ -106,7 +106,8 @@ class Shadow:
         if found is None:
             return None
         is_live = self._live() == found.generation
-        has_shadow = found.shadow in dict(generations(self.connection.cursor(), self.projection))
+        states = dict(generations(self.connection.cursor(), self.projection))
+        has_shadow = states.get(found.shadow) == "building"
         if is_live and has_shadow and found.letters == self._letters(found.generation):
             return found
         if has_shadow:

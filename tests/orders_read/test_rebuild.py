@@ -16,6 +16,8 @@ from orders_read.rebuild.alone import alone
 from orders_read.rebuild.building import Build
 from orders_read.rebuild.exceptions import ColumnsDiffer, EventsAreParked, FoldsFail, RebuildCancelled
 from orders_read.rebuild.run import Wishes, cancel, rebuild
+from orders_read.verify.run import verify
+from orders_read.verify.shadow import Shadow
 from outbox import folding
 from outbox.connection import connect
 from outbox.delivery import Delivery, drain
@@ -284,6 +286,22 @@ def test_a_roll_back_shows_the_old_generation_with_all_that_came_meanwhile_and_f
     assert run("rollback_projection", "seen")[0] == 0
     assert generations(shown) == [(1, "kept"), (2, "live")]
     assert view(shown)[1] == [1, 2, 3, 4]
+
+
+def test_a_verification_that_a_rebuild_has_interrupted_takes_no_other_generation_for_its_shadow(
+    shown: World,
+) -> None:
+    fill(shown)
+    with connect("verify") as lent:
+        interrupted_shadow = Shadow(lent, "seen").verification.shadow
+    rebuild(seen(), WISHES)
+    assert verify("seen", repairs=False, actor="shell:ada").differences == []
+    assert run("rollback_projection", "seen")[0] == 0
+    assert verify("seen", repairs=False, actor="shell:ada").differences == []
+    numbers = [generation for generation, _ in generations(shown)]
+    assert [state for _, state in generations(shown)] == ["live", "kept"]
+    assert interrupted_shadow not in numbers
+    assert view(shown) == {aggregate_id: [1, 2, 3] for aggregate_id in range(1, 31)}
 
 
 def test_without_an_earlier_generation_there_is_no_way_back(shown: World) -> None:

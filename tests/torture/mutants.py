@@ -73,8 +73,8 @@ MUTANTS = (
     TortureMutant(
         name="checkpoint_before_effect",
         bug="a publisher moves its checkpoint before it hands the events over",
-        nemesis="kill_publishers:4",
-        minutes=0.3,
+        nemesis="kill_publishers:12",
+        minutes=0.4,
         dies_of=("webhooks: every event, in order per aggregate",),
     ),
 )

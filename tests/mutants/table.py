@@ -448,7 +448,6 @@ TORTURES = [
         two_relays_unlocked="G2",
         two_relays_skipping_locked="G2",
         effect_and_checkpoint_in_two_transactions="G3",
-        checkpoint_before_effect="G1",
     )
 ]
 

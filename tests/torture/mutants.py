@@ -70,11 +70,4 @@ MUTANTS = (
         bug="what was folded is committed before its checkpoint",
         dies_of=(IN_MEMORY, ONE_FOLD),
     ),
-    TortureMutant(
-        name="checkpoint_before_effect",
-        bug="a publisher moves its checkpoint before it hands the events over",
-        nemesis="kill_publishers:12",
-        minutes=0.4,
-        dies_of=("webhooks: every event, in order per aggregate",),
-    ),
 )

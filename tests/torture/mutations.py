@@ -116,18 +116,6 @@ def _commit_effect_before_checkpoint() -> None:
     folding.advance = delivery.advance = careful.advance = advance_then_move
 
 
-def _move_checkpoint_before_effect() -> None:
-    """Let a publisher move its checkpoint first, and hand the events over then."""
-
-    def hand_over(self: Turns, position: int, part: Any, chunk: Any, *, is_trial: bool) -> None:
-        self._advance(position, part.events[-1].position, closes=is_trial)
-        taken, error = self._publish(part.events)
-        if error is not None:
-            self._fail(part.events[-1].position, part.events[taken:], error, is_trial=False)
-
-    Turns._hand_over = hand_over
-
-
 def _replace(function: str, change: Callable[[str], str]) -> None:
     text = (SQL / f"{function}.sql").read_text()
     assert change(text) != text, f"{function} has nothing to change"
@@ -147,5 +135,4 @@ MUTATIONS = {
     "two_relays_unlocked": Mutation(code=_relay_without_lock, database=_drop_position_key),
     "two_relays_skipping_locked": Mutation(code=_relay_side_by_side, database=_make_sequence),
     "effect_and_checkpoint_in_two_transactions": Mutation(code=_commit_effect_before_checkpoint),
-    "checkpoint_before_effect": Mutation(code=_move_checkpoint_before_effect),
 }

@@ -14,7 +14,6 @@ from django.db import connection
 
 from orders_write import handlers, loading
 from outbox import careful, checkpoints, delivery, folding
-from outbox.publishers.turns import Turns
 from outbox.relay import Relay
 
 VARIABLE = "TORTURE_MUTANT"

@@ -24,6 +24,7 @@ MODULES = {
     "P6": "p6_relay",
     "P9": "p9_bell",
     "P10": "p10_year",
+    "D": "d_delivery",
 }
 
 

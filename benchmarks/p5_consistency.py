@@ -1,6 +1,7 @@
 """P5: how long after the commit an order can be read, at 200 orders a second."""
 
 import multiprocessing
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -40,8 +41,8 @@ class Delays:
 def measure(*, quick: bool) -> Iterator[Figure]:
     """Measure with a worker that hears the bell, beside one that looks every 100 ms."""
     seconds, runs = (2.0, 1) if quick else (8.0, 3)
-    rung = [_delays(delivery_worker, seconds) for _ in range(runs)]
-    polled = _delays(polling_worker, seconds / 2)
+    rung = [delays(delivery_worker, seconds) for _ in range(runs)]
+    polled = delays(polling_worker, seconds / 2)
     per_second = median(one.per_second for one in rung)
     for percent, target in ((50, 4.0), (99, 12.0)):
         yield Figure(
@@ -56,18 +57,28 @@ def measure(*, quick: bool) -> Iterator[Figure]:
         )
 
 
-def _delays(worker: Callable[[], AbstractContextManager[None]], seconds: float) -> Delays:
+def delays(
+    worker: Callable[[], AbstractContextManager[None]],
+    seconds: float,
+    before: Callable[[], None] = lambda: None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Delays:
+    """Measure with a worker, on a fresh database that `before` has prepared; `meanwhile` is done once in the middle."""
     database.fresh()
+    before()
     connections.close_all()
     with worker():
         queue: multiprocessing.Queue[list[float]] = FORK.Queue()
         writers = [FORK.Process(target=_write, args=(number, seconds, queue)) for number in range(WRITERS)]
         for writer in writers:
             writer.start()
-        delays = [delay for _ in writers for delay in queue.get(timeout=4 * LONGEST_SECONDS + seconds)]
+        middle = threading.Timer(WARM_UP_SECONDS + seconds / 3, meanwhile)
+        middle.start()
+        found = [delay for _ in writers for delay in queue.get(timeout=4 * LONGEST_SECONDS + seconds)]
         for writer in writers:
             writer.join()
-    return Delays(delays, len(delays) / seconds)
+        middle.join()
+    return Delays(found, len(found) / seconds)
 
 
 def _write(number: int, seconds: float, queue: "multiprocessing.Queue[list[float]]") -> None:

@@ -21,7 +21,7 @@ CLIENTS = 4
 def measure(*, quick: bool) -> Iterator[Figure]:
     """Take turns, each time another one first, so that a slow minute or a cold start meets all alike."""
     repeats, seconds = (1, 1.0) if quick else (5, 2.0)
-    with _closed_port() as down, _silent_port() as hanging:
+    with _closed_port() as down, silent_port() as hanging:
         ways = {
             "bell off": partial(_place, ""),
             "bell on": partial(_place, settings.REDIS_URL),
@@ -76,7 +76,7 @@ def _closed_port() -> Iterator[int]:
 
 
 @contextmanager
-def _silent_port() -> Iterator[int]:
+def silent_port() -> Iterator[int]:
     """Give a port that accepts connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0), backlog=1_000) as listener:
         yield listener.getsockname()[1]

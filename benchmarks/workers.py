@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psutil
 import redis
 from django.conf import settings
 
@@ -21,6 +22,7 @@ SELECT EXISTS (SELECT FROM outbox) OR (SELECT max(position) FROM event_log) > mi
 LOOK_SECONDS = 0.02
 START_SECONDS = 30
 
+DELIVERY = ("rqworker", "delivery", "--worker-class=outbox.worker.DeliveryWorker", "--verbosity=0")
 MANAGE = Path(__file__).parent.parent / "manage.py"
 
 
@@ -29,8 +31,21 @@ def delivery_worker() -> Iterator[None]:
     """Run the RQ worker that hears the bell."""
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.flushdb()
-    with _running("rqworker", "delivery", "--worker-class=outbox.worker.DeliveryWorker", "--verbosity=0"):
+    with _running(*DELIVERY):
         yield
+
+
+@contextmanager
+def two_delivery_workers() -> Iterator[None]:
+    """Run two RQ workers, of which `kill_a_worker` may kill one."""
+    with delivery_worker(), _running(*DELIVERY):
+        yield
+
+
+def kill_a_worker() -> None:
+    """Kill the busiest of the workers, with -9."""
+    victims = [one for one in psutil.Process().children() if "rqworker" in one.cmdline()]
+    max(victims, key=lambda one: sum(one.cpu_times()[:2])).kill()
 
 
 @contextmanager

@@ -48,6 +48,11 @@ class Attempts:
         if self._connection is not None:
             psycopg.RawCursor(self._connection).execute(END, [self.owner, from_position])
 
+    def blame(self, keys: Sequence[GenerationKey], from_position: int, to_position: int) -> None:
+        """Note that of an attempt which cut the connection these are to blame, and the others are not."""
+        self.end(from_position)
+        self.note(keys, from_position, to_position)
+
     def close(self) -> None:
         """Close the connection; the notes stay."""
         if self._connection is not None:

@@ -84,6 +84,7 @@ class CarefulDelivery:
 
     def bring_past(self, patient: Patient, is_stopping: Callable[[], bool] = lambda: False) -> bool:
         """Bring a generation past the range at which it failed; say whether it moved at all."""
+        failures.begin(self.connection, patient.projection, patient.generation)
         bad_to: int | None = None  # ends a range that is known to fail
         has_moved = False
         while not is_stopping():

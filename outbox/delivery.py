@@ -7,6 +7,7 @@ the advisory locks only spare two workers from doing the same work. Who fails is
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -133,7 +134,10 @@ class Delivery:
                 self._fold(group, steps)
         except psycopg.Error as error:
             step = failed_step(steps)
-            if group is None or self.connection.closed:
+            if group is None:
+                raise
+            if self.connection.closed:
+                self._blame(group, step)
                 raise
             if checkpoints.is_stale(error):
                 raise StaleCheckpoint from error
@@ -145,6 +149,12 @@ class Delivery:
             raise FoldFailed(group, step, error) from error
         is_behind = len(found) > 1 or group.to_position < head
         return RoundResult(group.events, is_behind, is_busy)
+
+    def _blame(self, group: Group, step: Step | None) -> None:
+        """Spare those whose folds were answered before the connection was cut, if the server can be told."""
+        if self._attempts and step:
+            with suppress(psycopg.OperationalError):
+                self._attempts.blame(step.keys, group.from_position, group.to_position)
 
     def _hold(self, pipeline: psycopg.Pipeline) -> tuple[list[Member], int, bool]:
         """Lock what can be locked, then read where it stands: in this order, or a late worker would read the past."""

@@ -15,6 +15,10 @@ INSERT INTO delivery_failures
 VALUES ($1::text, $2::int, $3::bigint, $4::bigint, 1, $5::text, $6::text, clock_timestamp())
 ON CONFLICT DO NOTHING
 """
+BEGIN = """
+UPDATE delivery_failures SET next_attempt_at = clock_timestamp()
+ WHERE subscriber = $1::text AND generation = $2::int
+"""
 PUT_OFF = statement("failures_put_off")
 FORGET = "DELETE FROM delivery_failures WHERE subscriber = $1::text AND generation = $2::int"
 DUE = statement("failures_due")
@@ -49,6 +53,11 @@ def hand_over(
     """Take a generation out of the common rounds: from now on it is fed by itself."""
     parameters = [key.projection, key.generation, from_position, to_position]
     psycopg.RawCursor(connection).execute(HAND_OVER, [*parameters, failure.error_type, failure.error_message])
+
+
+def begin(connection: psycopg.Connection[Any], projection: str, generation: int) -> None:
+    """Let the others come first should this one cut the connection."""
+    psycopg.RawCursor(connection).execute(BEGIN, [projection, generation])
 
 
 def put_off(

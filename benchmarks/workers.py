@@ -17,6 +17,7 @@ BEHIND = """
 SELECT EXISTS (SELECT FROM outbox) OR (SELECT max(position) FROM event_log) > min(at) FROM
     (SELECT coalesce(max(to_position), 0) AS at FROM projection_generations
        LEFT JOIN checkpoints ON subscriber = projection AND checkpoints.generation = projection_generations.generation
+      WHERE state = 'live'
       GROUP BY projection, projection_generations.generation) AS newest
 """
 LOOK_SECONDS = 0.02

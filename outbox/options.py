@@ -44,7 +44,7 @@ class Options:
     max_attempts: int = 5
     most_parked: int = 100
     round_timeout_seconds: float = 3.0
-    statement_timeout_seconds: float = 120.0
+    statement_timeout_seconds: float = 30.0
     bell_timeout_seconds: float = 0.05
     keep_events_days: float | None = None
     publishers: Mapping[str, str] = field(default_factory=dict)

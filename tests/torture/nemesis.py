@@ -211,8 +211,10 @@ class Nemesis(threading.Thread):
 
     def terminate_sessions(self, fault: Fault, random: Random) -> bool:
         """End half of the sessions, whoever they belong to."""
+        deadline, pids = time.monotonic() + SEARCH_SECONDS, []
         with self.product.servers.connect() as connection:
-            pids = [pid for (pid,) in connection.execute(SESSIONS).fetchall()]
+            while not pids and time.monotonic() < deadline:  # none for a moment after a start of the server
+                pids = [pid for (pid,) in connection.execute(SESSIONS).fetchall()]
             for pid in random.sample(pids, (len(pids) + 1) // 2):
                 connection.execute("SELECT pg_terminate_backend(%s)", [pid])
         return bool(pids)

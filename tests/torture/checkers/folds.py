@@ -48,7 +48,7 @@ def _compare(
         connection.execute(f'CREATE TABLE "{fresh}" (LIKE "{live}" INCLUDING ALL)')
     for each in stored:
         fold = executable(each["sql"], names[each["table"]], GENERATION)
-        psycopg.RawCursor(connection).execute(getattr(fold, "of_range", fold), [0, head])
+        psycopg.RawCursor(connection).execute(fold.of_range, [0, head])
     for live, fresh in names.items():
         query = DIFFERENCE.format(found=f'"{live}"', fresh=f'"{fresh}"')
         found = [row for (row,) in connection.execute(query).fetchall()]

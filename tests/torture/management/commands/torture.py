@@ -53,7 +53,7 @@ class Command(BaseCommand):
         try:
             result = run.go()
             self._say(_report(result))
-            keeps = options["keep"] or not result.is_sound
+            keeps = options["keep"] or not (result.is_sound or options["mutant"])
         except (KeyboardInterrupt, SystemExit):
             keeps = options["keep"]
             raise CommandError("Interrupted.", returncode=INTERRUPTED) from None
@@ -62,7 +62,8 @@ class Command(BaseCommand):
             if not keeps:
                 shutil.rmtree(folder, ignore_errors=True)
         if not result.is_sound:
-            self._say(f"Again: {again}\nHistories, logs and schedule: {folder}")
+            self._say(f"Again: {again}")
+            self._say(f"Histories, logs and schedule: {folder if keeps else 'kept with --keep only'}")
         return result.is_sound
 
     def _say(self, text: str) -> None:

@@ -7,11 +7,9 @@ import psycopg
 from outbox import dead_letters
 from outbox.careful import STATE, Attempt, CarefulDelivery
 from outbox.dead_letters import DeadLetter, EventRef, Failure
-from outbox.delivery import Delivery
 from outbox.failures import Patient
-from outbox.folding import Step, hold
+from outbox.folding import hold
 from outbox.folds import GenerationKey
-from outbox.rounds import Group
 
 
 class Dropper(CarefulDelivery):
@@ -75,10 +73,3 @@ class Sleepwalker(CarefulDelivery):
             psycopg.RawCursor(self.connection).execute(STATE, [*who, self._owner]).fetchone() or ()
         )
         return GenerationKey(*who, digest), position
-
-
-class SuspectsAll(Delivery):
-    """Takes all who were fed together for killers."""
-
-    def _blame(self, group: Group, step: Step | None) -> None:
-        """Tell nobody who it was."""

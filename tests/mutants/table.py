@@ -148,10 +148,6 @@ DEAD_LETTERS = [
         ),
     ),
     _killed_by(
-        "outbox/test_careful.py::test_who_suspects_all_is_caught",
-        ("careful.SuspectsAll", "G9", "all who were fed with a killer are taken for killers"),
-    ),
-    _killed_by(
         "outbox/test_careful.py::test_without_notes_an_event_that_kills_is_never_found",
         ("attempts that are not noted", "G9", "an event that kills the process is tried for ever"),
     ),

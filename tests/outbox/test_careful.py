@@ -162,34 +162,6 @@ def test_an_attempt_counts_although_it_kills_the_worker(fragile: World) -> None:
     assert fragile.ask("SELECT attempts FROM dead_letters") == [(2,)]
 
 
-def blames_the_culprit(world: World, make: Callable[..., Delivery]) -> None:
-    """Check that of a round whose connection was cut, only the projection that cut it is fed by itself."""
-    world.commit((1, 1))
-    world.commit((7, 1), event_type="Poison")
-    for _ in range(3):
-        attempts = Attempts()
-        try:
-            make(world.worker(), attempts=attempts).drain()
-        except psycopg.OperationalError:
-            continue
-        finally:
-            attempts.close()
-    expect(world.versions(), {1: [1], 7: [1]})
-    expect(world.ask("SELECT subscriber FROM delivery_failures"), [("harmful",)])
-
-
-def test_who_cuts_the_connection_is_found_among_all_who_were_fed(world: World, subscribe: Subscribe) -> None:
-    subscribe(seen("harmful", DEADLY))
-    subscribe(seen("zealous"))
-    blames_the_culprit(world, Delivery)
-
-
-def test_who_suspects_all_is_caught(world: World, subscribe: Subscribe) -> None:
-    subscribe(seen("harmful", DEADLY))
-    with pytest.raises(Broken):
-        blames_the_culprit(world, mutants.SuspectsAll)
-
-
 def kills_and_is_found(world: World, make: MakeCareful) -> None:
     """Check that an event that ends every worker's session is found by their notes, and parked."""
     world.commit((1, 1), (2, 1), (3, 1))

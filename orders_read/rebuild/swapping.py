@@ -70,7 +70,7 @@ def swap(
             return _swap(
                 connection, projection, generation, keep_hours, accept_parked=accept_parked, also=also
             )
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, StaleCheckpoint):
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 – so that two do not meet again and again
     raise ReadersInTheWay(projection=projection, seconds=PATIENCE_SECONDS)
 

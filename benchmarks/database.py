@@ -64,7 +64,7 @@ def skus() -> list[str]:
 def users() -> list[int]:
     """Return the keys of the customers."""
     return list(
-        User.objects.filter(customer_number__isnull=False).order_by("id").values_list("id", flat=True)
+        User.objects.filter(username__startswith="customer-").order_by("id").values_list("id", flat=True)
     )
 
 

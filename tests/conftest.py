@@ -12,6 +12,8 @@ from django.test.utils import setup_databases
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
+from outbox import epoch
+
 Connection = psycopg.Connection[tuple[object, ...]]
 
 # Replica role: the append-only triggers of the log stand aside. Tables are found, not listed, so that a new
@@ -71,6 +73,7 @@ def empty_database(_superuser: Connection) -> Callable[[], object]:
 def database(empty_database: Callable[[], object], django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Let a test commit for real, in a database that it finds empty."""
     empty_database()
+    epoch._known.clear()  # that of an earlier test was emptied with its table
     with django_db_blocker.unblock():
         yield
         if connection.connection and not connection.get_autocommit():

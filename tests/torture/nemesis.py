@@ -83,8 +83,10 @@ class Nemesis(threading.Thread):
                 at, _, kind, act = heapq.heappop(self._agenda)
                 if self.stopping.wait(max(0.0, self.begins_at + at - time.time())):
                     break
-                while not self._fire(kind, act) and not self.stopping.wait(AGAIN_SECONDS):
-                    pass
+                if not self._fire(kind, act):
+                    # Not at once: what ends before it may be what it waits for.
+                    again_at = time.time() - self.begins_at + AGAIN_SECONDS
+                    heapq.heappush(self._agenda, (again_at, next(self._number), kind, act))
         except BaseException as error:  # noqa: BLE001 – the run must know
             self.failure = error
         finally:

@@ -1,9 +1,9 @@
 """A plug-in of pytest: run nothing but the tests that kill certain mutants, and note how they end."""
 
-import inspect
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -60,11 +60,17 @@ def killed(item: pytest.Item, mutants: Sequence[Mutant]) -> list[Mutant]:
 
 
 def seeded_in(function: Any, values: Iterable[Any], mutants: Sequence[Mutant]) -> Iterator[Mutant]:
-    """Yield the mutants that a test uses: it gets them as a parameter, or its text names them."""
+    """Yield the mutants that a test uses: it gets them as a parameter, or its code names them."""
     given = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
-    text = inspect.getsource(function)
+    names = set(_names(function.__code__))
     for mutant in mutants:
         seed = mutant.seeded()
-        name = mutant.name.rpartition(".")[2]
-        if seed is None or name in text or any(part is seed for part in given):
+        if seed is None or mutant.name.rpartition(".")[2] in names or any(part is seed for part in given):
             yield mutant
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)

@@ -191,6 +191,10 @@ WORKERS = [
         ("stopping.TrustingStopping", "ops", "a worker ends when all its threads like to"),
     ),
     _killed_by(
+        "outbox/test_stopping.py::test_an_end_that_cancels_statements_blames_the_event",
+        ("stopping.cancel_statements", "G9", "an end cancels statements: the event is blamed for it"),
+    ),
+    _killed_by(
         "outbox/test_heartbeats.py::test_a_heart_that_writes_each_time_is_found_out",
         ("heartbeats.RestlessHeartbeat", "ops", "a sign of life is written whenever somebody asks"),
     ),

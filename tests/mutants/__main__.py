@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -15,7 +16,7 @@ from tests.mutants.killing import Outcome, by_tests, by_torture
 from tests.mutants.table import TABLE, TORTURE, Mutant
 from tests.run import DATA_DIR
 
-WIDTH = 190  # where nobody looks at a terminal
+WIDTH = 220  # where nobody looks at a terminal
 
 
 def main() -> int:
@@ -39,7 +40,7 @@ def main() -> int:
 
 def shown(outcomes: Sequence[Outcome]) -> Table:
     """Draw what became of the mutants."""
-    table = Table("", "seconds", "mutant", "breaks", "how", "killed by", title="Mutants")
+    table = Table("", "seconds", "mutant", "breaks", "how", "killed by", box=SIMPLE_HEAD)
     table.columns[1].justify = "right"
     for column in (2, 4, 5):
         table.columns[column].overflow = "fold"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands, load_command_class
 
+from outbox.lag import Status
 from tests.drills.__main__ import DRILLS
 from tests.mutants.table import TABLE
 
@@ -74,6 +75,21 @@ def test_a_command_that_is_named_is_there_with_its_options(page: str, line: str)
     known = {option for action in parser._actions for option in action.option_strings}
     used = {word.partition("=")[0].strip("[]") for word in words[1:] if word.strip("[]").startswith("--")}
     assert used - known == set(), f"{page}: {line}"
+
+
+@pytest.mark.parametrize("line", [line for page, line in command_lines() if page == "operations.md"])
+def test_what_an_operator_is_to_type_can_be_typed(line: str) -> None:
+    name, *words = shlex.split(line)
+    if name not in OF_OTHERS:
+        load_command_class(get_commands()[name], name).create_parser("manage.py", name).parse_args(words)
+
+
+@pytest.mark.parametrize(
+    "status", [*(one.name.lower() for one in Status), "locked", "not_migrated", "unreachable"]
+)
+def test_an_operator_is_told_what_to_do_at_each_status(status: str) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    assert status == "ok" or re.search(status.replace("_", "[_ ]"), text, re.IGNORECASE)
 
 
 def test_every_command_is_in_the_reference() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .orphans import Record
 from .servers import BASE_DIR, Children, Servers, environment, free_port, manage, wait_until
 
 WEB_PROCESSES, WEB_THREADS, WORKERS, PUBLISHERS = 2, 8, 2, 2
@@ -35,10 +36,11 @@ class Product:
 
     def __init__(self, folder: Path, mutant: str = "") -> None:
         self.folder = folder
+        self.record = Record(folder)
         self.servers = Servers(folder / "servers")
         self.web_port, self.receiver_port = free_port(), free_port()
         self.environment = environment(self.servers, mutant)
-        self.children = Children(self.environment, folder)
+        self.children = Children(self.environment, folder, self.record.add)
 
     def start(self, workload: str) -> Cast:
         """Start the servers, make the shop, start the processes; return who takes part in it."""
@@ -74,14 +76,21 @@ class Product:
 
     def run(self, *command: str) -> None:
         """Run one command of the product to its end; raises CalledProcessError after showing what it said."""
-        done = subprocess.run(
-            command, env=self.environment, cwd=BASE_DIR, capture_output=True, text=True, check=False
-        )
+        with subprocess.Popen(
+            command, env=self.environment, cwd=BASE_DIR, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        ) as process:  # fmt: skip
+            self.record.add(process.pid)
+            try:
+                said, _ = process.communicate()
+            except BaseException:
+                process.kill()
+                raise
         with (self.folder / "commands.log").open("a") as log:
-            log.write(done.stdout + done.stderr)
-        if done.returncode:
-            sys.stderr.write(done.stdout + done.stderr)
-        done.check_returncode()
+            log.write(said)
+        if process.returncode:
+            sys.stderr.write(said)
+            raise subprocess.CalledProcessError(process.returncode, command)
 
     def is_ready(self) -> bool:
         """Ask a web process whether it serves."""
@@ -103,3 +112,4 @@ class Product:
         """Leave nothing running, and no data."""
         self.children.kill()
         self.servers.remove()
+        self.record.remove()

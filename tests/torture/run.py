@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ import psycopg
 
 from . import history, snapshot
 from .asking import Seen
-from .checkers import answers, folds, identities, order, replays, webhooks
+from .checkers import answers, folds, identities, order, replays, views, webhooks
 from .checkers.finding import Finding
 from .handlers_client import SCOPE
 from .history import UNKNOWN, History, Operation, Request
@@ -29,6 +30,7 @@ from .web_client import ROUTES, Line, WebClient
 LEAD_SECONDS = 1.0
 LOOK_SECONDS = 0.25
 QUIET_SECONDS = 90.0
+REFRESH_SECONDS = 30.0
 ASKED_AGAIN = (
     200  # of the answered operations, by chance; the stored answers of all are compared in the database
 )
@@ -51,6 +53,9 @@ class Result:
     fired: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     events: int = 0
+    requests: int = 0
+    scheduled: int = 0
+    quiet_seconds: float = 0.0
 
     @property
     def is_sound(self) -> bool:
@@ -125,7 +130,7 @@ class Run:
         for thread in threads:
             if thread.failure is not None:
                 raise thread.failure
-        self.result.fired = nemesis.fired
+        self.result.fired, self.result.scheduled = nemesis.fired, len(self.schedule.faults)
         finding = Finding("every kind of fault fired")
         for kind in sorted({fault.kind for fault in self.schedule.faults}):
             finding.count(kind, nemesis.fired[kind])
@@ -145,7 +150,8 @@ class Run:
         began = time.monotonic()
         wait_until(self.product.is_ready, QUIET_SECONDS, "the web processes answer")
         self._until_quiet()
-        self.say(f"Quiet after {time.monotonic() - began:.1f} s. Asking again ...")
+        self.result.quiet_seconds = time.monotonic() - began
+        self.say(f"Quiet after {self.result.quiet_seconds:.1f} s. Asking again ...")
         self.operations = self._read()
         with self.product.servers.connect() as connection:
             self.before = snapshot.effects(connection)
@@ -200,6 +206,7 @@ class Run:
         with self.product.servers.connect() as connection:
             found = snapshot.take(connection)
             folded = folds.one_pass(connection)
+            refreshed = self._views(connection)
         processes = Finding("no process ended by itself, each stops when it is told to", {})
         processes.count("processes", len(self.product.children.by_name))
         processes.wrong += self.product.children.ended
@@ -218,11 +225,25 @@ class Run:
             replays.write_model(found),
             replays.read_models(found),
             folded,
+            refreshed,
             webhooks.complete_and_in_order(found, webhooks.read(self.folder / RECEIVED)),
             processes,
         ]
         self.result.outcomes = Counter(each.outcome for each in self.operations.values())
+        self.result.requests = sum(each.attempts for each in everything.values())
         self.result.events = len(found.log)
+
+    def _views(self, connection: psycopg.Connection[Any]) -> Finding:
+        """Have materialized views refreshed, which a worker may do at that moment, and compare them."""
+        with suppress(TimeoutError):  # the check tells what is old
+            wait_until(self._refreshes, REFRESH_SECONDS, "materialized views are refreshed")
+        return views.as_defined(connection)
+
+    def _refreshes(self) -> bool:
+        with suppress(subprocess.CalledProcessError):
+            self.product.run(*manage("refresh_views"))
+            return True
+        return False
 
     def _scopes(self, operations: Mapping[str, Operation]) -> dict[str, str]:
         assert self.cast is not None

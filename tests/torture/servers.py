@@ -29,6 +29,7 @@ BASE_DIR = DATA_DIR.parent
 # would in the end be given that very port, and speak with itself.
 FIRST_PORT, LAST_PORT = 20_000, 29_999
 STOP_SECONDS = 15.0
+KILL_SECONDS = 10.0
 OF_OTHERS = ("DJANGO_SETTINGS_MODULE", "TEST_SLOT", "PYTEST_XDIST_WORKER", "DATABASE_URL", "REDIS_URL")
 
 
@@ -78,17 +79,22 @@ class Servers:
         """Find the running server."""
         return valkey_server.running(self.folder)
 
-    def kill_postgres(self) -> None:
-        """Kill the postmaster and all that it started, so that nothing is written any more."""
+    def kill_postgres(self) -> int:
+        """Kill the postmaster and all that it started, so that nothing is written any more; return how many."""
+        family = []
         if server := self.postgres():
             family = [server.process, *server.process.children(recursive=True)]
-            _kill(family)
-            _kill(_workers_in(postgres_server._cluster(self.folder)))
+            kill(family)
+        rest = _workers_in(postgres_server._cluster(self.folder))
+        kill(rest)
+        return len(family) + len(rest)
 
-    def kill_valkey(self) -> None:
-        """Kill it."""
+    def kill_valkey(self) -> int:
+        """Kill it; return how many processes that were."""
         if server := self.valkey():
-            _kill([server.process])
+            kill([server.process])
+            return 1
+        return 0
 
     def connect(self, database: str = "orders", **options: Any) -> psycopg.Connection[Any]:
         """Open a connection of the tool's own."""
@@ -101,25 +107,30 @@ class Servers:
         with redis.Redis.from_url(self.redis_url, socket_timeout=1, socket_connect_timeout=1) as client:
             yield client
 
-    def remove(self) -> None:
-        """End both servers and delete what they kept."""
-        with suppress(psutil.Error):
-            if server := self.valkey():
-                server.process.send_signal(signal.SIGCONT)
-        self.kill_valkey()
-        self.kill_postgres()
+    def remove(self) -> int:
+        """End both servers and delete what they kept; return how many processes that were."""
+        number = self.kill_valkey() + self.kill_postgres()
         shutil.rmtree(self.folder.postgres_home, ignore_errors=True)
         shutil.rmtree(self.folder.data / "valkey", ignore_errors=True)
+        return number
 
 
 class Child:
     """A process of the product, started again by the same command after it was killed."""
 
-    def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        environment: Mapping[str, str],
+        log: Path,
+        note: Callable[[int], None],
+    ) -> None:
         self.name = name
         self.command = command
         self.environment = environment
         self.log = log
+        self.note = note
         self.process: subprocess.Popen[bytes] | None = None
         self.is_meant_to_run = False
 
@@ -130,6 +141,7 @@ class Child:
                 self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(self.environment),
                 cwd=BASE_DIR, start_new_session=True,
             )  # fmt: skip
+        self.note(self.process.pid)
         self.is_meant_to_run = True
 
     @property
@@ -172,16 +184,17 @@ class Child:
 class Children:
     """All processes of the product, and a look-out for one that ends though nobody killed it."""
 
-    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], folder: Path, note: Callable[[int], None]) -> None:
         self.environment = environment
         self.folder = folder
+        self.note = note
         self.by_name: dict[str, Child] = {}
         self.lock = threading.RLock()
         self.ended: list[str] = []
 
     def add(self, name: str, *command: str) -> Child:
         """Start a process under a name."""
-        child = Child(name, list(command), self.environment, self.folder / f"{name}.log")
+        child = Child(name, list(command), self.environment, self.folder / f"{name}.log", self.note)
         child.start()
         self.by_name[name] = child
         return child
@@ -243,12 +256,12 @@ def wait_until(is_so: Callable[[], object], seconds: float, what: str) -> None:
         time.sleep(0.05)
 
 
-def _kill(processes: list[psutil.Process]) -> None:
+def kill(processes: list[psutil.Process]) -> None:
+    """Kill processes and wait until they are gone."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGKILL)
-    psutil.wait_procs(processes, timeout=10)
-    assert not any(is_alive(process) for process in processes)
+    wait_until(lambda: not any(map(is_alive, processes)), KILL_SECONDS, "what was killed is gone")
 
 
 def _workers_in(cluster: Path) -> list[psutil.Process]:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from orders_read import refreshing
 from outbox.connection import django_connection
 from outbox.delivery import drain
 from tests.orders_read.histories import long_history, write_to_log
 
-from .checkers import answers, folds, identities, order, replays, webhooks
+from .checkers import answers, folds, identities, order, replays, views, webhooks
 from .checkers.finding import Finding
 from .history import OK, UNKNOWN, Answer, Operation
 from .snapshot import Logged, Snapshot
@@ -349,3 +350,15 @@ def test_a_read_model_is_compared_with_one_fold_of_the_whole_log(database: None)
     assert before.wrong == []
     assert before.counts["rows"] > 50
     assert len(after.wrong) == 2, "the row that is, and the one that should be"
+
+
+def test_a_materialized_view_is_compared_with_its_query_and_with_the_log(database: None) -> None:
+    write_to_log(long_history(80))
+    drain()
+    old = views.as_defined(django_connection())
+
+    refreshing.refresh(django_connection(), "shop_overview")
+    fresh = views.as_defined(django_connection())
+
+    assert len(old.wrong) == 3, "the row that is, the one that should be, and its position"
+    assert (fresh.wrong, fresh.counts) == ([], {"views": 1})

@@ -40,10 +40,7 @@ def test_nothing_is_lost_doubled_or_swapped_whatever_is_killed() -> None:
 
 def test_an_interrupted_run_leaves_nothing_behind() -> None:
     run = torture("--seed=5", "--minutes=5")
-    assert run.stdout is not None
-    for line in run.stdout:
-        if "Torturing" in line:
-            break
+    until_it_says("Torturing", run)
     family = psutil.Process(run.pid).children(recursive=True)
 
     run.send_signal(signal.SIGINT)
@@ -53,6 +50,35 @@ def test_an_interrupted_run_leaves_nothing_behind() -> None:
     assert len(family) > 10, "servers, web, workers, publishers"
     assert [process for process in family if is_at_work(process)] == []
     assert not (DATA_DIR / f"torture-5-{run.pid}").exists()
+
+
+def test_what_a_killed_run_leaves_behind_is_ended_by_the_next() -> None:
+    killed = torture("--seed=5", "--minutes=5")
+    until_it_says("Torturing", killed)
+    family = psutil.Process(killed.pid).children(recursive=True)
+    killed.kill()
+    killed.communicate()
+
+    following = torture("--seed=6", "--minutes=5")
+    said = until_it_says("Starting", following)
+    following.send_signal(signal.SIGINT)
+    following.communicate(timeout=60)
+
+    assert len(family) > 10, "servers, web, workers, publishers"
+    assert [process for process in family if is_at_work(process)] == []
+    assert f"processes of torture-5-{killed.pid}, which was killed" in said
+    assert not (DATA_DIR / f"torture-5-{killed.pid}").exists()
+    assert not (DATA_DIR / f"torture-6-{following.pid}").exists()
+
+
+def until_it_says(word: str, run: "subprocess.Popen[str]") -> str:
+    assert run.stdout is not None
+    said = ""
+    while word not in said:
+        line = run.stdout.readline()
+        assert line, said
+        said += line
+    return said
 
 
 def is_at_work(process: psutil.Process) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.services import DATA_DIR
+from tests.torture import orphans
 from tests.torture.run import Result, Run, end_on_signal
 from tests.torture.schedule import NEMESES, PROFILES, WORKLOADS, Schedule, kinds_of, make
 
@@ -39,6 +40,8 @@ class Command(BaseCommand):
             kinds = kinds_of(options["nemesis"])
         except KeyError as unknown:
             raise CommandError(f"There is no nemesis {unknown}.") from None
+        for name, number in orphans.end(DATA_DIR).items():
+            self._say(f"Ended {number} processes of {name}, which was killed, and removed its data.")
         schedule = make(options["seed"], options["minutes"] * 60, options["workload"], kinds)
         again = _command_line(options)
         self._say(f"{again}\n{sum(map(len, schedule.steps.values()))} steps, {len(schedule.faults)} faults")
@@ -52,7 +55,7 @@ class Command(BaseCommand):
         run, keeps = Run(folder, schedule, options["mutant"], self._say), True
         try:
             result = run.go()
-            self._say(_report(result))
+            self._say(_report(result, again))
             keeps = options["keep"] or not (result.is_sound or options["mutant"])
         except (KeyboardInterrupt, SystemExit):
             keeps = options["keep"]
@@ -71,16 +74,26 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _report(result: Result) -> str:
-    """Show what every check found, then the figures and the verdict."""
-    fired = ", ".join(f"{kind} {number}" for kind, number in sorted(result.fired.items())) or "none"
-    outcomes = result.outcomes
-    figures = (
-        f"acknowledged {outcomes['ok']}, refused {outcomes['refused']}, unknown {outcomes['unknown']},"
-        f" events {result.events}"
-    )
-    verdict = "SOUND: nothing lost, doubled, swapped or different" if result.is_sound else "NOT SOUND"
-    return "\n".join([*map(str, result.findings), f"faults: {fired}", figures, verdict])
+def _report(result: Result, again: str) -> str:
+    """Show what every check found, then a summary that fits into a note, the verdict last."""
+    return "\n".join([*map(str, result.findings), "", *_summary(result, again)])
+
+
+def _summary(result: Result, again: str) -> list[str]:
+    fired, outcomes = result.fired, result.outcomes
+    kinds = ", ".join(f"{kind} {number}" for kind, number in sorted(fired.items()))
+    wrong = [finding.check for finding in result.findings if finding.wrong]
+    commands = f"{outcomes.total():,} commands in {result.requests:,} requests"
+    acknowledged = f"{outcomes['ok']:,} acknowledged, {outcomes['refused']:,} refused"
+    unknown = f"{outcomes['unknown']:,} unknown at first"
+    quiet = f"quiet after {result.quiet_seconds:.1f} s"
+    return [
+        again,
+        f"{commands}: {acknowledged}, {unknown}; {result.events:,} events",
+        f"{fired.total()} of {result.scheduled} faults: {kinds}" if result.scheduled else "no faults",
+        f"{len(result.findings)} checks, wrong: {'; '.join(wrong) or 'none'}; {quiet}",
+        "SOUND: nothing lost, doubled, swapped or different" if result.is_sound else "NOT SOUND",
+    ]
 
 
 def _command_line(options: dict[str, Any]) -> str:
